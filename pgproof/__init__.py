@@ -1,0 +1,1 @@
+"""pgproof proves a Postgres change before it ships."""

@@ -1,0 +1,115 @@
+"""What can go wrong, as types: every error a user is expected to meet is a `PgproofError`.
+
+PgproofError(what, at=Location | None, hint="")    prints  path:line: what, then  hint: ...
+├── SettingsError          a setting is missing, unknown or contradicts another
+├── SqlFileError           a file cannot be read as ours; carries every problem found
+├── ServerUnavailable      Postgres cannot be started or does not answer
+├── DestructionRefused     a destructive task on a database that is not ours to destroy
+├── MigrationError         the migrations cannot go on
+│   ├── LedgerDrift        files and ledger disagree: edited, renamed, missing, out of order
+│   ├── MigrationFailed    Postgres refused a statement; `__cause__` is psycopg's error
+│   └── LockTimeout        another runner holds the runner lock
+└── SeedError              a seed file cannot be loaded
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file, as it is printed: `path:line`, lines counted from 1."""
+
+    path: Path
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.line is None else f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a file: where it is, what it is, what to do about it."""
+
+    at: Location
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        hint = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{self.at}: {self.what}{hint}"
+
+
+class PgproofError(Exception):
+    """Base of every error that is expected: shown as text without a traceback, exit code 1."""
+
+    def __init__(self, what: str, *, at: Location | None = None, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.at = at
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = f"{self.at}: " if self.at else ""
+        hint = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{where}{self.what}{hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive Exception's own pickling, and xdist pickles.
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(kind: type[PgproofError], args: tuple[object, ...], state: dict[str, object]) -> PgproofError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class SettingsError(PgproofError):
+    """A setting is missing, unknown or contradicts another."""
+
+
+class SqlFileError(PgproofError):
+    """Files that cannot be read as ours; every problem is named at once, one a line.
+
+    Attributes:
+        problems: all of them, in file order.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class ServerUnavailable(PgproofError):
+    """Postgres cannot be started or does not answer."""
+
+
+class DestructionRefused(PgproofError):
+    """A destructive task on a database that is not ours to destroy, without the word that allows it."""
+
+
+class MigrationError(PgproofError):
+    """The migrations cannot go on."""
+
+
+class LedgerDrift(MigrationError):
+    """Files and ledger disagree: an applied migration was edited, renamed, removed or overtaken."""
+
+
+class MigrationFailed(MigrationError):
+    """Postgres refused a statement; `__cause__` is psycopg's error."""
+
+
+class LockTimeout(MigrationError):
+    """Another runner holds the runner lock; the message says which and since when."""
+
+
+class SeedError(PgproofError):
+    """A seed file cannot be loaded; nothing of the load is kept."""

@@ -1,0 +1,193 @@
+"""Environment and pyproject.toml in, one frozen `Settings` out; nobody else reads `os.environ`."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pgproof.errors import Location, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ServerKind = Literal["embedded", "container", "url"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be chosen, decided once.
+
+    Order: command line, then environment (`PGPROOF_<NAME>`), then `[tool.pgproof]`, then the default here.
+    """
+
+    root: Path
+    """The project: the folder of pyproject.toml."""
+
+    target: str = "local"
+    """`local`, or `prod` for the database that `PROD_CONNECTION_URL` names."""
+
+    server: ServerKind = "embedded"
+    """Where Postgres comes from; `url` where one runs already."""
+
+    url: str | None = field(default=None, repr=False)
+    """Connection URL of server `url`; may carry a password, so it is never shown whole."""
+
+    database: str = "postgres"
+    """Name of the local database."""
+
+    major: int = 18
+    """Major version of the local server; set it to what production runs."""
+
+    binaries: Path | None = None
+    """Folder with `postgres` and `initdb`, when the server should come from a place of your own."""
+
+    image: str = ""
+    """Container image; empty means `postgres:<major>-alpine`."""
+
+    port: int = 0
+    """TCP port of the local server on 127.0.0.1; 0 means a Unix socket only (embedded) or a free port."""
+
+    cache: Path = Path()
+    """Where the embedded server keeps data and log; by default a folder of the user's cache directory."""
+
+    lock_timeout: str = "5s"
+    """How long one attempt of a migration may wait for a lock before it lets the traffic behind it pass."""
+
+    lock_attempts: int = 10
+    """How often a migration is tried when it meets a lock or a deadlock."""
+
+    statement_timeout: str = "0"
+    """Limit for one migration's statements; 0 is none."""
+
+    runner_wait: float = 600.0
+    """Seconds to wait for another runner before giving up."""
+
+    ci: bool = False
+    """Set by CI systems (`CI=true`): what skips at a desk fails there."""
+
+    @property
+    def migrations(self) -> Path:
+        """Folder of the migrations."""
+        return self.root / "migrations"
+
+    @property
+    def seeds(self) -> Path:
+        """Folder of the seeds."""
+        return self.root / "seeds"
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder upwards from `start` that has a pyproject.toml."""
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    raise SettingsError(f"no pyproject.toml in {start} or above it", hint="run from inside the project")
+
+
+def read_settings(
+    root: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    **chosen: str | None,
+) -> Settings:
+    """Decide every setting once; `chosen` is what the command line said (None: nothing).
+
+    Raises:
+        SettingsError: a name is unknown, a value does not fit, or a needed URL is missing.
+    """
+    values = {"cache": _user_cache(environ), **_from_pyproject(root), **_from_environ(environ)}
+    values |= {name: value for name, value in chosen.items() if value is not None}
+    values["ci"] = environ.get("CI", "").lower() not in ("", "0", "false")
+    settings = Settings(root=root, **{name: _convert(name, value) for name, value in values.items()})
+    return _with_url(settings, environ, server_chosen=chosen.get("server") is not None)
+
+
+def _with_url(settings: Settings, environ: Mapping[str, str], *, server_chosen: bool) -> Settings:
+    if settings.target not in ("local", "prod"):
+        raise SettingsError(f"unknown target {settings.target!r}", hint="local or prod")
+    if settings.target == "prod":
+        if server_chosen and settings.server != "url":
+            raise SettingsError(
+                f"target prod is never on server {settings.server}", hint="leave out --server"
+            )
+        return replace(settings, server="url", url=_need(environ, "PROD_CONNECTION_URL"))
+    if settings.server == "url":
+        return replace(settings, url=settings.url or _need(environ, "CONNECTION_URL", "PGPROOF_URL"))
+    return settings
+
+
+def _need(environ: Mapping[str, str], name: str, *others: str) -> str:
+    if url := environ.get(name):
+        return url
+    either = " or ".join((*others, name))
+    raise SettingsError(f"{either} is not set", hint=f"export {name}=postgresql://user@host:5432/database")
+
+
+def _from_pyproject(root: Path) -> dict[str, Any]:
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("pgproof", {})
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(str(error), at=Location(path)) from error
+    known = _names() - {"root", "ci", "url"}  # a URL may hold a password: never in a committed file
+    if unknown := sorted(set(table) - known):
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)} in [tool.pgproof]",
+            at=Location(path),
+            hint=f"known: {', '.join(sorted(known))}",
+        )
+    return {name: root / value if name in ("binaries", "cache") else value for name, value in table.items()}
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    known = _names() - {"root", "ci"}
+    found = {
+        key.removeprefix("PGPROOF_").lower(): value
+        for key, value in environ.items()
+        if key.startswith("PGPROOF_")
+    }
+    if unknown := sorted(set(found) - known):
+        names = ", ".join(f"PGPROOF_{name.upper()}" for name in unknown)
+        raise SettingsError(
+            f"unknown environment variable {names}", hint=f"known: {', '.join(sorted(known))}"
+        )
+    return {name: value for name, value in found.items() if value}
+
+
+def _names() -> set[str]:
+    return {each.name for each in fields(Settings)}
+
+
+def _convert(name: str, value: Any) -> Any:  # noqa: ANN401
+    """Text from the environment and values from TOML become what the field holds."""
+    if name == "server" and value not in get_args(ServerKind):
+        raise SettingsError(f"unknown server {value!r}", hint="embedded, container or url")
+    if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(
+        r"\d+\s*(us|ms|s|min|h|d)?", str(value)
+    ):
+        raise SettingsError(f"{name} {value!r} is not a duration", hint="for example 500ms, 5s, 2min")
+    kind = {
+        "major": int,
+        "port": int,
+        "lock_attempts": int,
+        "runner_wait": float,
+        "binaries": Path,
+        "cache": Path,
+    }
+    try:
+        return kind.get(name, type(value))(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} {value!r} is not a number") from error
+
+
+def _user_cache(environ: Mapping[str, str]) -> Path:
+    """Root's own cache is closed to the unprivileged user that the server runs as."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/pgproof")
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgproof"
