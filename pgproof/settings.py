@@ -14,6 +14,7 @@ from pgproof.errors import Location, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DURATION = re.compile(r"\d+\s*(us|ms|s|min|h|d)?")
 ServerKind = Literal["embedded", "container", "url"]
 
 
@@ -111,9 +112,7 @@ def _with_url(settings: Settings, environ: Mapping[str, str], *, server_chosen: 
         raise SettingsError(f"unknown target {settings.target!r}", hint="local or prod")
     if settings.target == "prod":
         if server_chosen and settings.server != "url":
-            raise SettingsError(
-                f"target prod is never on server {settings.server}", hint="leave out --server"
-            )
+            raise SettingsError(f"target prod is never on server {settings.server}", hint="leave out --server")
         return replace(settings, server="url", url=_need(environ, "PROD_CONNECTION_URL"))
     if settings.server == "url":
         return replace(settings, url=settings.url or _need(environ, "CONNECTION_URL", "PGPROOF_URL"))
@@ -148,15 +147,11 @@ def _from_pyproject(root: Path) -> dict[str, Any]:
 def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
     known = _names() - {"root", "ci"}
     found = {
-        key.removeprefix("PGPROOF_").lower(): value
-        for key, value in environ.items()
-        if key.startswith("PGPROOF_")
+        key.removeprefix("PGPROOF_").lower(): value for key, value in environ.items() if key.startswith("PGPROOF_")
     }
     if unknown := sorted(set(found) - known):
         names = ", ".join(f"PGPROOF_{name.upper()}" for name in unknown)
-        raise SettingsError(
-            f"unknown environment variable {names}", hint=f"known: {', '.join(sorted(known))}"
-        )
+        raise SettingsError(f"unknown environment variable {names}", hint=f"known: {', '.join(sorted(known))}")
     return {name: value for name, value in found.items() if value}
 
 
@@ -168,9 +163,7 @@ def _convert(name: str, value: Any) -> Any:  # noqa: ANN401
     """Text from the environment and values from TOML become what the field holds."""
     if name == "server" and value not in get_args(ServerKind):
         raise SettingsError(f"unknown server {value!r}", hint="embedded, container or url")
-    if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(
-        r"\d+\s*(us|ms|s|min|h|d)?", str(value)
-    ):
+    if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(r"\d+\s*(us|ms|s|min|h|d)?", str(value)):
         raise SettingsError(f"{name} {value!r} is not a duration", hint="for example 500ms, 5s, 2min")
     kind = {
         "major": int,

@@ -1,0 +1,173 @@
+"""A conninfo in, connections, databases and sessions of that server out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from pgproof.errors import DestructionRefused, ServerUnavailable
+from pgproof.pg.conninfo import read_conninfo, url
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg.rows import TupleRow
+
+    from pgproof.pg.server import Server
+
+CONNECT_TIMEOUT = 10  # seconds; libpq's own is the kernel's, two minutes and more
+
+# What libpq says, as a pattern, and what to do about it.
+_HINTS = (
+    ('database ".*" does not exist', "inv db.create or inv db.reset makes the database"),
+    ("password", "is the password in the URL, in PGPASSWORD or in ~/.pgpass the right one?"),
+    ("no encryption", "add ?sslmode=require to the URL"),
+    ("translate host name", "is the host name right, and the network there?"),
+    ("timeout expired", "is the server open to this machine's address?"),
+    ("too many clients", "inv db.sessions shows who is connected"),
+    ("remaining connection slots", "inv db.sessions shows who is connected"),
+    ("is the server running", "start it with inv db.up, or look at host and port"),
+)
+
+_EXISTS = "SELECT FROM pg_database WHERE datname = %s"
+_SESSIONS = """
+SELECT pid, usename AS role, application_name AS application, coalesce(host(client_addr), 'local') AS client,
+       coalesce(state, '') AS state, backend_start AS since, query
+FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+ORDER BY backend_start, pid
+"""
+_END = """
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+_EXTENT = """
+SELECT count(*), coalesce(sum(reltuples) FILTER (WHERE relkind = 'r' AND reltuples > 0), 0)::bigint
+FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_')
+"""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One client of a database; `query` is its current or last statement."""
+
+    pid: int
+    role: str
+    application: str
+    client: str
+    state: str
+    since: datetime
+    query: str
+
+
+def connect(conninfo: str, *, dbname: str | None = None, **options: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401 - whatever psycopg.connect takes
+    """Open a connection in autocommit that prepares nothing behind our back.
+
+    Raises:
+        ServerUnavailable: the server does not answer or does not let us in; the password is not in the message.
+    """
+    parts = read_conninfo(conninfo)
+    chosen: dict[str, Any] = {"application_name": "pgproof", "autocommit": True, "prepare_threshold": None} | options
+    if dbname:
+        chosen["dbname"] = dbname
+    if "connect_timeout" not in parts:
+        chosen.setdefault("connect_timeout", CONNECT_TIMEOUT)
+    try:
+        return psycopg.connect(conninfo, **chosen)
+    except psycopg.OperationalError as error:
+        raise _explain(error) from error
+
+
+def connect_runner(conninfo: str, *, dbname: str, program: str) -> psycopg.Connection[TupleRow]:
+    """Open a connection whose server process ends soon after its client is gone, and never because it is idle.
+
+    Otherwise a statement goes on after its runner was killed, for hours perhaps, and holds its locks. As options of
+    the connection, because a migration may RESET ALL. `program` is what others see in pg_stat_activity.
+    """
+    given = read_conninfo(conninfo).get("options", "")
+    options = f"{given} -c idle_session_timeout=0".lstrip()
+    try:
+        watchful = f"{options} -c client_connection_check_interval=500ms"
+        return connect(conninfo, dbname=dbname, application_name=program, options=watchful)
+    except ServerUnavailable as error:
+        if "client_connection_check_interval" not in str(error):
+            raise
+    return connect(conninfo, dbname=dbname, application_name=program, options=options)  # a server on Windows cannot
+
+
+def _explain(error: psycopg.OperationalError) -> ServerUnavailable:
+    said = " ".join(str(error).removeprefix("connection failed: ").split())
+    return ServerUnavailable(
+        said, hint=next((hint for words, hint in _HINTS if re.search(words, said, re.IGNORECASE)), "")
+    )
+
+
+def ensure_created(conninfo: str, name: str) -> bool:
+    """Make an empty database; True if it was not there."""
+    with connect(conninfo) as connection:
+        if connection.execute(_EXISTS, [name]).fetchone():
+            return False
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            return False  # another process was faster
+        return True
+
+
+def drop(conninfo: str, name: str) -> bool:
+    """Drop a database with whoever is connected to it; True if it was there. Ask `check_destruction` before."""
+    with connect(conninfo) as connection:
+        found = connection.execute(_EXISTS, [name]).fetchone()
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        return found is not None
+
+
+def fetch_sessions(conninfo: str, name: str) -> list[Session]:
+    """Return the clients of a database, ourselves left out, the longest connected first."""
+    with connect(conninfo) as connection, connection.cursor(row_factory=class_row(Session)) as cursor:
+        return cursor.execute(_SESSIONS, [name]).fetchall()
+
+
+def end_sessions(conninfo: str, name: str) -> int:
+    """Disconnect the clients of a database; return how many."""
+    with connect(conninfo) as connection:
+        row = connection.execute(_END, [name]).fetchone()
+        return row[0] if row else 0
+
+
+def check_destruction(server: Server, *, what: str, allowed: str | None) -> None:
+    """Let pass what is ours to destroy, or what the person at the keyboard has named.
+
+    Args:
+        server: where the database is.
+        what: the verb, as it is typed: `db.reset`.
+        allowed: value of `--yes-destroy`.
+
+    Raises:
+        DestructionRefused: says what would have been destroyed.
+    """
+    if server.ours or allowed == server.database:
+        return
+    named = f"; --yes-destroy names {allowed}" if allowed else ""
+    raise DestructionRefused(
+        f"{what} would destroy {_describe(server)}{named}",
+        hint=f"if that is what you want: --yes-destroy={server.database}",
+    )
+
+
+def _describe(server: Server) -> str:
+    if not (conninfo := server.find()):
+        return f"database {server.database} on a server that does not answer"
+    place = f"database {server.database} on {url(conninfo, dbname=server.database)}"
+    try:
+        with connect(conninfo, dbname=server.database) as connection:
+            tables, rows = connection.execute(_EXTENT).fetchone() or (0, 0)
+    except ServerUnavailable:
+        return place
+    return f"{place}: {tables} tables, about {rows:,} rows"

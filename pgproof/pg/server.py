@@ -1,0 +1,87 @@
+"""Settings in, the server that they choose out: embedded, container or url; above it only a conninfo is known."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pgproof.settings import ServerKind, Settings
+
+
+class Server(Protocol):
+    """A PostgreSQL server that the project's database lives on."""
+
+    @property
+    def kind(self) -> ServerKind:
+        """Where it comes from."""
+
+    @property
+    def database(self) -> str:
+        """Name of the project's database on it."""
+
+    @property
+    def ours(self) -> bool:
+        """Made on this machine for this project: its databases may be destroyed without asking."""
+
+    def ensure_up(self) -> str:
+        """Start it where needed; return the libpq conninfo of its maintenance database.
+
+        Raises:
+            ServerUnavailable: it cannot be started or does not answer.
+        """
+
+    def find(self) -> str | None:
+        """Return the same conninfo if it runs, None if not; never starts anything."""
+
+    def ensure_down(self) -> bool:
+        """Stop it; True if it was running.
+
+        Raises:
+            ServerUnavailable: it is not ours to stop.
+        """
+
+    def read_log(self, lines: int) -> str:
+        """Return the last lines of its log."""
+
+
+def choose_server(settings: Settings) -> Server:
+    """Return the server that the settings name; nothing is started."""
+    if settings.server == "embedded":
+        from pgproof.pg.embedded import EmbeddedServer
+
+        return EmbeddedServer(settings)
+    if settings.server == "container":
+        from pgproof.pg.container import ContainerServer
+
+        return ContainerServer(settings)
+    from pgproof.pg.remote import RemoteServer
+
+    return RemoteServer(settings)
+
+
+def choose_maintenance(database: str) -> str:
+    """Return the database to be connected to while `database` is made or dropped."""
+    return "template1" if database == "postgres" else "postgres"
+
+
+@contextmanager
+def throwaway_server(settings: Settings) -> Iterator[str]:
+    """Give the conninfo of a maintenance database on a fresh server that keeps nothing and is gone afterwards.
+
+    A server given by URL is not ours to make or unmake: it is given as it is.
+    """
+    if settings.server == "embedded":
+        from pgproof.pg.throwaway import throwaway_embedded
+
+        with throwaway_embedded(settings) as conninfo:
+            yield conninfo
+    elif settings.server == "container":
+        from pgproof.pg.container import throwaway_container
+
+        with throwaway_container(settings) as conninfo:
+            yield conninfo
+    else:
+        yield choose_server(settings).ensure_up()

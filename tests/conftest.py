@@ -1,0 +1,75 @@
+"""The ladder of every test: a clean environment, then settings, then a server, then a database of its own."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import uuid4
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from pgproof.errors import ServerUnavailable
+from pgproof.pg.database import drop, ensure_created
+from pgproof.pg.server import throwaway_server
+from pgproof.settings import Settings, read_settings
+
+# Nothing of the developer's shell reaches a test. PGPROOF_TEST_SERVER is the tests' own, not the product's: it
+# moves to a name that the product does not read, where the workers of xdist find it as well.
+if kind := os.environ.pop("PGPROOF_TEST_SERVER", ""):
+    os.environ["TEST_SERVER"] = kind
+for name in [*filter(lambda each: each.startswith("PG"), os.environ), "CONNECTION_URL", "PROD_CONNECTION_URL"]:
+    if name != "PGPROOF_IMAGE":  # names what CI has built, and means nothing to an embedded server
+        os.environ.pop(name, None)
+
+TIERS = ("unit", "integration", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's folder is its tier."""
+    for item in items:
+        for tier in TIERS:
+            if item.path.is_relative_to(Path(__file__).parent / tier):
+                item.add_marker(tier)
+
+
+@pytest.fixture(scope="session")
+def cache() -> Iterator[Path]:
+    """A cache folder for embedded servers that the server's user can enter, unlike `tmp_path` when we are root."""
+    memory = "/dev/shm"  # noqa: S108 - mkdtemp makes a private name in it
+    folder = Path(mkdtemp(prefix="pgproof-test-", dir=memory if os.access(memory, os.W_OK) else None))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cache: Path) -> Settings:
+    """Settings of an empty project of its own."""
+    return replace(read_settings(tmp_path), cache=cache)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Conninfo of one throw-away server for all tests (with xdist: of one worker)."""
+    settings = read_settings(tmp_path_factory.mktemp("project"), server=os.environ.get("TEST_SERVER", "embedded"))
+    with ExitStack() as stack:
+        try:
+            conninfo = stack.enter_context(throwaway_server(settings))
+        except ServerUnavailable as error:
+            if settings.ci:
+                raise
+            pytest.skip(str(error))
+        yield conninfo
+
+
+@pytest.fixture
+def database(server: str) -> Iterator[str]:
+    """Conninfo of a fresh, empty database."""
+    name = f"test_{uuid4().hex[:12]}"
+    ensure_created(server, name)
+    yield make_conninfo(server, dbname=name)
+    drop(server, name)
