@@ -1,0 +1,252 @@
+"""The developer's container through the real docker-compose.yml, and the throw-away one, on a real engine."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from pgproof.errors import ServerUnavailable
+from pgproof.pg.container import ContainerServer, throwaway_container
+from pgproof.pg.engine import Container, fetch_container
+from pgproof.settings import Settings, read_settings
+
+pytestmark = pytest.mark.container
+
+COMPOSE_FILE = Path(__file__).parents[2] / "docker-compose.yml"
+Checkout = Callable[[str], ContainerServer]
+
+
+def docker(*arguments: str) -> str:
+    return subprocess.run(("docker", *arguments), capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    """The image under test, on this machine; without it a desk skips and CI fails."""
+    settings = read_settings(Path("/"))
+    name = settings.image or "postgres:18-alpine"
+    try:
+        docker("image", "inspect", name) if docker("image", "ls", "--quiet", name) else docker("pull", name)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = f"no container engine has {name}: {getattr(error, 'stderr', error)}"
+        pytest.fail(reason) if settings.ci else pytest.skip(reason)
+    return name
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, settings: Settings, image: str) -> Iterator[Checkout]:
+    """Makes a checkout of that name, with the repository's own docker-compose.yml; all is removed afterwards."""
+    made: list[ContainerServer] = []
+
+    def make(name: str) -> ContainerServer:
+        root = tmp_path / name
+        root.mkdir()
+        shutil.copy(COMPOSE_FILE, root)
+        made.append(ContainerServer(replace(settings, root=root, image=image)))
+        return made[-1]
+
+    yield make
+    for server in made:
+        remove(server)
+
+
+def remove(server: ContainerServer) -> None:
+    if container := fetch_container(server.project):
+        docker("container", "rm", "--force", "--volumes", container.id)
+    for kind, suffix in (("volume", "data"), ("network", "default")):
+        if docker(kind, "ls", "--quiet", f"--filter=name={server.project}_{suffix}"):
+            docker(kind, "rm", f"{server.project}_{suffix}")
+
+
+def container_of(server: ContainerServer) -> Container:
+    container = fetch_container(server.project)
+    assert container
+    return container
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def execute(conninfo: str, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_data_survives_down_and_up(checkout: Checkout):
+    server = checkout("one")
+    execute(server.ensure_up(), "CREATE TABLE kept AS SELECT 42 AS answer")
+
+    assert server.ensure_down()
+    assert execute(server.ensure_up(), "SELECT answer FROM kept") == [(42,)]
+
+
+def test_data_survives_the_container_itself(checkout: Checkout):
+    server = checkout("one")
+    execute(server.ensure_up(), "CREATE TABLE kept AS SELECT 42 AS answer")
+    server.ensure_down()  # killed instead, it might lose the last moments: that much it may
+    docker("container", "rm", "--volumes", container_of(server).id)
+
+    assert execute(server.ensure_up(), "SELECT answer FROM kept") == [(42,)]
+
+
+def test_find_starts_nothing_and_down_is_safe_to_repeat(checkout: Checkout):
+    server = checkout("one")
+
+    assert server.find() is None
+    assert server.read_log(5) == ""
+    assert not server.ensure_down()
+    assert fetch_container(server.project) is None
+
+    assert server.ensure_up() == server.find()
+    assert server.ensure_down()
+    assert server.find() is None
+    assert not server.ensure_down()
+    assert "shut down" in server.read_log(5)
+
+
+def test_two_who_start_it_at_once_get_one_server(checkout: Checkout):
+    server = checkout("one")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: server.ensure_up(), range(2))
+
+    assert first == second == server.ensure_up()
+
+
+def test_two_checkouts_have_two_servers(checkout: Checkout):
+    one, other = checkout("one"), checkout("other")
+    execute(one.ensure_up(), "CREATE TABLE only_here ()")
+
+    assert execute(other.ensure_up(), "SELECT to_regclass('only_here')") == [(None,)]
+    assert one.ensure_down()
+    assert other.find()
+
+
+def test_a_changed_port_moves_the_server_and_keeps_its_data(checkout: Checkout):
+    server = checkout("one")
+    execute(server.ensure_up(), "CREATE TABLE kept ()")
+    moved = ContainerServer(replace(server.settings, port=free_port()))
+
+    conninfo = moved.ensure_up()
+
+    assert conninfo_to_dict(conninfo)["port"] == str(moved.settings.port)
+    assert execute(conninfo, "SELECT to_regclass('kept')::text") == [("kept",)]
+
+
+def test_only_this_machine_can_reach_it_and_a_crash_cannot_corrupt_it(checkout: Checkout):
+    server = checkout("one")
+    conninfo = server.ensure_up()
+
+    assert docker("container", "port", container_of(server).id, "5432").startswith("127.0.0.1:")
+    assert execute(conninfo, "SHOW fsync") == [("on",)]
+    assert execute(conninfo, "SHOW synchronous_commit") == [("off",)]
+
+
+def test_a_port_in_use_is_said_with_what_to_choose_instead(checkout: Checkout):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = ContainerServer(replace(checkout("one").settings, port=port))
+
+        with pytest.raises(
+            ServerUnavailable, match=f"^port {port} is in use\n  hint: choose another with PGPROOF_PORT"
+        ):
+            server.ensure_up()
+
+
+def test_an_image_that_cannot_be_had_is_named(checkout: Checkout):
+    server = ContainerServer(replace(checkout("one").settings, image="localhost:1/nowhere:1"))
+
+    with pytest.raises(
+        ServerUnavailable, match=r"could not start localhost:1/nowhere:1: .*\n  hint: .*--server=embedded"
+    ):
+        server.ensure_up()
+
+
+def test_data_of_another_major_is_said_instead_of_waited_for(checkout: Checkout, image: str):
+    server = checkout("one")
+    server.ensure_up()
+    server.ensure_down()
+    version = f"/var/lib/postgresql/pgproof/{server.settings.major}/PG_VERSION"
+    volume = f"--volume={server.project}_data:/var/lib/postgresql"
+    docker("run", "--rm", volume, "--entrypoint=sh", image, "-c", f"echo 9 >{version}")
+
+    with pytest.raises(ServerUnavailable, match=r"the data is of PostgreSQL 9|files are incompatible"):
+        server.ensure_up()
+
+
+def test_another_password_than_the_volume_was_filled_with_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch):
+    server = checkout("one")
+    server.ensure_up()
+    docker("container", "rm", "--force", "--volumes", container_of(server).id)
+    monkeypatch.setenv("POSTGRES_PASSWORD", "not-the-first")
+
+    with pytest.raises(ServerUnavailable, match="filled under another password") as caught:
+        server.ensure_up()
+    assert "not-the-first" not in str(caught.value)
+
+
+def test_a_throwaway_server_keeps_nothing(settings: Settings, image: str):
+    before = docker("container", "ls", "--all", "--quiet"), docker("volume", "ls", "--quiet")
+
+    with throwaway_container(replace(settings, image=image)) as conninfo:
+        assert execute(conninfo, "SHOW fsync") == [("off",)]
+        ((folder,),) = execute(conninfo, "SHOW data_directory")
+        assert folder == "/var/lib/pgproof/data"
+
+    assert (docker("container", "ls", "--all", "--quiet"), docker("volume", "ls", "--quiet")) == before
+
+
+def test_a_throwaway_server_runs_in_memory_and_is_closed_to_the_network(settings: Settings, image: str):
+    with throwaway_container(replace(settings, image=image)) as conninfo:
+        newest = docker("container", "ls", "--quiet", "--latest")
+        here = conninfo_to_dict(conninfo)["host"] in ("localhost", "127.0.0.1")  # not from inside a container
+
+        assert docker("container", "port", newest, "5432").startswith("127.0.0.1:" if here else "0.0.0.0:")
+        assert docker("exec", newest, "stat", "--file-system", "--format=%T", "/var/lib/pgproof") == "tmpfs"
+
+
+@pytest.mark.usefixtures("image")
+def test_a_throwaway_server_that_cannot_start_says_why(settings: Settings):
+    before = docker("container", "ls", "--all", "--quiet")
+
+    with (
+        pytest.raises(ServerUnavailable, match="localhost:1/nowhere:1"),
+        throwaway_container(replace(settings, image="localhost:1/nowhere:1")),
+    ):
+        pass
+
+    assert docker("container", "ls", "--all", "--quiet") == before
+
+
+@pytest.fixture
+def broken_image(image: str) -> Iterator[str]:
+    """An image whose server ends as soon as it starts."""
+    container = docker("container", "create", "--entrypoint=false", image)
+    change = '--change=ENTRYPOINT ["sh", "-c", "echo it broke; exit 1"]'
+    broken = docker("container", "commit", change, container)
+    docker("container", "rm", "--volumes", container)
+    yield broken
+    docker("image", "rm", broken)
+
+
+def test_a_throwaway_server_that_ends_at_once_says_why_and_leaves_nothing(settings: Settings, broken_image: str):
+    before = docker("container", "ls", "--all", "--quiet")
+
+    with (
+        pytest.raises(ServerUnavailable, match="could not start in its container: it broke"),
+        throwaway_container(replace(settings, image=broken_image)),
+    ):
+        pass
+
+    assert docker("container", "ls", "--all", "--quiet") == before
