@@ -1,0 +1,4 @@
+-- The views that read this table are repeatables. pgproof has taken them away by now; stock yoyo does not know them.
+
+DROP VIEW IF EXISTS notifications, user_counts;
+DROP TABLE follows;

@@ -1,0 +1,3 @@
+-- What people wrote about themselves is lost.
+
+ALTER TABLE users DROP COLUMN bio;

@@ -1,0 +1,3 @@
+-- Derived: nothing is lost.
+
+DROP VIEW IF EXISTS user_counts;

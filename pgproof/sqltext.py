@@ -1,0 +1,195 @@
+"""SQL text in, statements with their lines out: what the real Postgres parser makes of a file. Pure.
+
+The parser is libpg_query, which the postgast wheel ships. It is called directly: importing postgast builds
+its protobuf classes first, and that costs forty times what loading the library does, at every start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import sys
+from ctypes import POINTER, Structure, c_char_p, c_int, c_size_t, c_void_p
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a text.
+
+    Attributes:
+        text: the statement without its semicolon and the comments before it.
+        line: where it starts in the text, from 1.
+        kind: the name of its node, for example `CreateStmt`.
+        tree: the node's fields, as libpg_query's JSON has them.
+    """
+
+    text: str
+    line: int
+    kind: str
+    tree: dict[str, Any] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Directive:
+    """A header line such as `-- depends: 0001_create_users`: a word for the tool, not a comment."""
+
+    name: str
+    value: str
+    line: int
+
+
+class ParseError(ValueError):
+    """The text is not SQL to Postgres's parser; `line` says where it stumbled, from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse(sql: str) -> list[Statement]:
+    """Split `sql` into statements as the server would.
+
+    Raises:
+        ParseError: the parser does not accept the text.
+    """
+    raw = sql.encode()
+    parsed = json.loads(_call("pg_query_parse", raw))
+    return [_statement(raw, each) for each in parsed.get("stmts", [])]
+
+
+def canonical(sql: str) -> str:
+    """Return the text that Postgres would write for the same parse tree: comments and layout are gone.
+
+    Two texts with one canonical form mean the same; `DEFAULT 5` and `DEFAULT 6` differ, unlike in
+    pg_query's own fingerprint. A tree that cannot be written back stands for itself, comments included.
+
+    Raises:
+        ParseError: the parser does not accept the text.
+    """
+    return _deparse(sql.encode()) or sql
+
+
+def read_header(sql: str) -> list[Directive]:
+    """Return the directives of the leading `--` comment lines, in order."""
+    found = []
+    for number, line in enumerate(sql.split("\n"), start=1):
+        if match := DIRECTIVE.match(line):
+            found.append(Directive(match["name"], match["value"], number))
+        elif not _COMMENT_OR_BLANK.match(line):
+            break
+    return found
+
+
+DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>[A-Za-z_]+)\s*:\s*(?P<value>.*?)\r?$")
+_COMMENT_OR_BLANK = re.compile(r"^\s*(--.*)?$")
+_SPACE_OR_LINE_COMMENT = re.compile(rb"(?:\s+|--[^\n]*)*")
+_COMMENT_EDGE = re.compile(rb"/\*|\*/")
+
+
+def _statement(raw: bytes, entry: dict[str, Any]) -> Statement:
+    start = entry.get("stmt_location", 0)
+    length = entry.get("stmt_len") or len(raw) - start
+    begin = _skip_comments(raw, start)
+    kind, tree = next(iter(entry["stmt"].items()))
+    text = raw[begin : start + length].decode().rstrip()
+    return Statement(text, raw.count(b"\n", 0, begin) + 1, kind, tree)
+
+
+def _skip_comments(raw: bytes, start: int) -> int:
+    """Return where the first token after white space and comments begins; block comments nest."""
+    depth = 0
+    while True:
+        if depth == 0:
+            gap = _SPACE_OR_LINE_COMMENT.match(raw, start)
+            start = gap.end() if gap else start
+            if not raw.startswith(b"/*", start):
+                return start
+        edge = _COMMENT_EDGE.search(raw, start)
+        if edge is None:
+            return len(raw)
+        depth += 1 if edge[0] == b"/*" else -1
+        start = edge.end()
+
+
+class _Error(Structure):
+    _fields_ = (
+        ("message", c_char_p),
+        ("funcname", c_char_p),
+        ("filename", c_char_p),
+        ("lineno", c_int),
+        ("cursorpos", c_int),
+        ("context", c_char_p),
+    )
+
+
+class _Buffer(Structure):
+    _fields_ = (("len", c_size_t), ("data", c_void_p))
+
+
+class _Json(Structure):
+    _fields_ = (("text", c_char_p), ("stderr", c_void_p), ("error", POINTER(_Error)))
+
+
+class _Tree(Structure):
+    _fields_ = (("tree", _Buffer), ("stderr", c_void_p), ("error", POINTER(_Error)))
+
+
+class _Sql(Structure):
+    _fields_ = (("text", c_char_p), ("error", POINTER(_Error)))
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    spec = find_spec("postgast")
+    if spec is None or spec.origin is None:
+        raise ImportError("postgast is not installed")
+    name = {"darwin": "libpg_query.dylib", "win32": "pg_query.dll"}.get(sys.platform, "libpg_query.so")
+    library = ctypes.CDLL(str(Path(spec.origin).with_name(name)))
+    for name, argument, result in (
+        ("pg_query_parse", c_char_p, _Json),
+        ("pg_query_parse_protobuf", c_char_p, _Tree),
+        ("pg_query_deparse_protobuf", _Buffer, _Sql),
+    ):
+        function = getattr(library, name)
+        function.argtypes, function.restype = [argument], result
+    for name, owned in (("parse", _Json), ("protobuf_parse", _Tree), ("deparse", _Sql)):
+        getattr(library, f"pg_query_free_{name}_result").argtypes = [owned]
+    return library
+
+
+def _call(name: str, raw: bytes) -> bytes:
+    library = _library()
+    result = getattr(library, name)(raw)
+    try:
+        _check(result.error, raw)
+        text: bytes = result.text
+        return text
+    finally:
+        library.pg_query_free_parse_result(result)
+
+
+def _deparse(raw: bytes) -> str:
+    """Return the canonical text, or nothing for a tree that libpg_query cannot write back."""
+    library = _library()
+    parsed = library.pg_query_parse_protobuf(raw)
+    try:
+        _check(parsed.error, raw)
+        written = library.pg_query_deparse_protobuf(parsed.tree)
+        text = b"" if written.error else written.text
+        library.pg_query_free_deparse_result(written)
+        return str(text, "utf-8")
+    finally:
+        library.pg_query_free_protobuf_parse_result(parsed)
+
+
+def _check(error: Any, raw: bytes) -> None:  # noqa: ANN401  (a ctypes pointer has no better type)
+    if error:
+        # cursorpos counts characters, from 1; 0 is unknown
+        at = max(error.contents.cursorpos - 1, 0)
+        raise ParseError(error.contents.message.decode(), raw.decode().count("\n", 0, at) + 1)
