@@ -1,15 +1,24 @@
-"""The front door: what a person can ask, a few lines a task."""
+"""The front door of this repository: pgproof's tasks, and the one check that CI runs."""
 
 from __future__ import annotations
 
-from invoke import Collection, Context, task
+from invoke import Context, Task
+
+from pgproof.tasks import ns
+
+_CHECKS = (
+    "ruff check .",
+    "ruff format --check .",
+    "mypy",
+    "lint-imports",
+    "pytest",
+)
 
 
-@task
-def check(c: Context) -> None:
+def check(context: Context) -> None:
     """All that CI checks: lint, types, floors, tests."""
-    for command in ("ruff check .", "ruff format --check .", "mypy", "lint-imports", "pytest"):
-        c.run(command, pty=False, echo=True)
+    for command in _CHECKS:
+        context.run(command, echo=True)
 
 
-ns = Collection(check)
+ns.add_task(Task(check))

@@ -1,0 +1,111 @@
+"""A Python migration written against yoyo's `step()` in, its steps run on our connection out; the door to yoyo."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import psycopg
+import yoyo
+from psycopg.sql import SQL, Identifier
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.exceptions import BadMigration
+
+from pgproof.errors import Location, MigrationFailed, Problem
+from pgproof.migrations.message import Refused
+from pgproof.migrations.writer import LOCK, UNLOCK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from pgproof.migrations.files import Migration
+
+logging.getLogger("yoyo").addHandler(logging.NullHandler())  # what yoyo logs, we raise
+
+
+def check_python(migration: Migration) -> list[Problem]:
+    """Import a Python migration, as yoyo does, and name what would keep it from running."""
+    at = Location(migration.path)
+    try:
+        theirs = _load(migration.path)
+    except BadMigration as error:
+        cause = error.args[-1] if error.args else error
+        return [Problem(at, f"it does not import: {type(cause).__name__}: {cause}", "see the file")]
+    if not theirs.use_transactions:
+        return [Problem(at, "__transactional__ = False is for SQL files", "write the one statement as a .sql file")]
+    if not theirs.steps:
+        return [Problem(at, "there is no step in it", "call step(...), or delete the file")]
+    return []
+
+
+def run(
+    connection: Connection[Any],
+    migration: Migration,
+    direction: Literal["apply", "rollback"],
+    record: str,
+    **limits: str,
+) -> None:
+    """Run the steps and `record` in one transaction.
+
+    Raises:
+        Refused: Postgres refused a statement.
+        MigrationFailed: a step raised, or ended the transaction itself.
+    """
+    try:
+        with connection.transaction():
+            connection.execute(LOCK)
+            for name, value in limits.items():
+                connection.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), value))
+            transaction = _transaction_id(connection)
+            _process(connection, migration, direction)
+            if _transaction_id(connection) != transaction:
+                raise MigrationFailed("a step ended the transaction", at=Location(migration.path))
+            connection.execute(record.encode())
+            connection.execute(UNLOCK)
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        raise Refused(error, 0) from error
+
+
+def _process(connection: Connection[Any], migration: Migration, direction: str) -> None:
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # yoyo prints what a SELECT returns
+            _load(migration.path).process_steps(_backend(connection), direction)
+    except psycopg.Error:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise MigrationFailed(what, at=Location(migration.path), hint="nothing of it was kept") from error
+
+
+def _load(path: Path) -> Any:  # noqa: ANN401  (yoyo has no types)
+    migration = _read(path.parent)[path.stem]
+    migration.load()
+    return migration
+
+
+@cache
+def _read(folder: Path) -> dict[str, Any]:
+    """All of the folder, because yoyo looks up dependencies among the migrations it has seen."""
+    return {each.id: each for each in yoyo.read_migrations(str(folder))}
+
+
+def _backend(connection: Connection[Any]) -> PostgresqlPsycopgBackend:
+    """A yoyo backend on our connection, inside our transaction, so that its steps become savepoints."""
+    backend = PostgresqlPsycopgBackend.__new__(PostgresqlPsycopgBackend)
+    backend._connection = connection  # noqa: SLF001  (the constructor would open a connection of its own)
+    backend._in_transaction = True  # noqa: SLF001
+    backend.DatabaseError = psycopg.DatabaseError
+    backend.has_transactional_ddl = True
+    return backend
+
+
+def _transaction_id(connection: Connection[Any]) -> object:
+    row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+    return row and row[0]

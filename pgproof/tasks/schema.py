@@ -1,0 +1,263 @@
+"""db.* tasks about what is in the database: migrations and seeds."""
+
+from __future__ import annotations
+
+from json import dumps
+from typing import TYPE_CHECKING, Any
+
+from invoke import Exit
+
+from pgproof import migrations, seeds
+from pgproof.migrations import DRIFT, PENDING, Entry, Event, Outcome, compare, fetch_ledger, find
+from pgproof.pg import database
+from pgproof.pg.database import check_destruction
+from pgproof.tasks.server import YES_DESTROY
+from pgproof.tasks.task import place_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import Connection
+
+    from pgproof.migrations import Migration
+    from pgproof.tasks.screen import Screen
+    from pgproof.tasks.task import Place
+
+_TO = "a migration: its name, or as much of its beginning as only it has"
+_DRY = "show the SQL, change nothing"
+
+
+@place_task(help={"to": f"the last one to apply: {_TO}", "dry_run": _DRY})
+def migrate(place: Place, to: str | None = None, dry_run: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Apply what is pending."""
+    folder = place.folder
+    with place.connect() as connection:
+        if dry_run:
+            _show_sql(place.screen, migrations.pending(compare(folder.migrations, fetch_ledger(connection)), to=to))
+            return
+        _migrate(place, connection, to=to)
+
+
+@place_task(
+    help={"steps": "how many (default 1)", "to": f"the last one to keep: {_TO}", "dry_run": _DRY, **YES_DESTROY},
+)
+def rollback(
+    place: Place,
+    steps: int | None = None,
+    to: str | None = None,
+    dry_run: bool = False,  # noqa: FBT001, FBT002
+    yes_destroy: str | None = None,
+) -> None:
+    """Undo migrations, newest first."""
+    folder = place.folder
+    chosen: dict[str, Any] = {"to": to, "steps": steps if steps is not None or to else 1}
+    with place.connect() as connection:
+        if dry_run:
+            entries = compare(folder.migrations, fetch_ledger(connection))
+            _show_sql(place.screen, migrations.to_roll_back(entries, **chosen), back=True)
+            return
+        check_destruction(place.server, what="db.rollback", allowed=yes_destroy)
+        outcome = migrations.roll_back(connection, folder, place.settings, notify=follow(place.screen), **chosen)
+        _conclude(place.screen, outcome, "rolled back")
+
+
+@place_task(help=YES_DESTROY)
+def redo(place: Place, yes_destroy: str | None = None) -> None:
+    """Undo the newest migration and apply it again."""
+    folder = place.folder
+    with place.connect() as connection:
+        check_destruction(place.server, what="db.redo", allowed=yes_destroy)
+        undone = migrations.roll_back(connection, folder, place.settings, steps=1, notify=follow(place.screen))
+        if undone.changed:
+            _migrate(place, connection, to=undone.changed[0])
+
+
+@place_task(help={"json": "for a script"})
+def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Show server, database and the ledger beside the files; changes and starts nothing."""
+    folder = place.folder
+    with place.connect_if_up() as connection:
+        entries = compare(folder.migrations, fetch_ledger(connection))
+        version = connection.info.server_version
+    head = {
+        "server": place.server.kind,
+        "version": f"{version // 10000}.{version % 10000}",
+        "database": place.server.database,
+        "url": place.url(),
+    }
+    counts = {
+        "applied": sum(each.condition not in PENDING for each in entries),
+        "pending": sum(each.condition in PENDING for each in entries),
+        "drift": sum(each.condition in DRIFT for each in entries),
+    }
+    if json:
+        place.screen.say(dumps({**head, **counts, "migrations": list(map(_as_dict, entries))}, indent=2))
+        return
+    place.screen.say("{database} on {server} PostgreSQL {version}  {url}".format(**head))
+    place.screen.table(["migration", "condition", "applied", "took", "note"], list(map(_as_row, entries)))
+    place.screen.say(", ".join(f"{number} {word}" for word, number in counts.items()))
+
+
+@place_task(help=YES_DESTROY)
+def seed(place: Place, yes_destroy: str | None = None) -> None:
+    """Load the seeds; twice changes nothing."""
+    check_destruction(place.server, what="db.seed", allowed=yes_destroy)
+    with place.connect() as connection:
+        _seed(place, connection)
+
+
+@place_task(help=YES_DESTROY)
+def reset(place: Place, yes_destroy: str | None = None) -> None:
+    """Drop, create, migrate and seed."""
+    folder = place.folder  # a folder that cannot be read costs no database
+    maintenance = place.server.ensure_up()
+    check_destruction(place.server, what="db.reset", allowed=yes_destroy)
+    name = place.server.database
+    dropped = database.drop(maintenance, name)
+    database.ensure_created(maintenance, name)
+    place.screen.say(f"{'dropped and created' if dropped else 'created'} {name} on the {place.server.kind} server")
+    with place.connect() as connection:
+        _migrate(place, connection)
+        _seed(place, connection)
+    del folder
+    place.screen.say(place.url())
+
+
+@place_task(help={"name": "what it does, such as add_bio_to_users"})
+def new(place: Place, name: str) -> None:
+    """Write the next migration and its rollback, to be filled in."""
+    for path in migrations.write_new(place.settings.migrations, name):
+        place.screen.say(str(path.relative_to(place.settings.root)))
+
+
+@place_task(help={"name": _TO})
+def mark(place: Place, name: str) -> None:
+    """Say that a migration is applied, without running it."""
+    with place.connect() as connection:
+        entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
+        migrations.mark(connection, [entry.migration] if entry.migration else [], place.settings)
+        place.screen.say(f"marked {entry.id}")
+
+
+@place_task(help={"name": _TO})
+def unmark(place: Place, name: str) -> None:
+    """Forget that a migration is applied, without undoing it."""
+    with place.connect() as connection:
+        entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
+        migrations.unmark(connection, [entry.id], place.settings)
+        place.screen.say(f"unmarked {entry.id}")
+
+
+@place_task(help={"at": f"the last one that the database has already: {_TO}"})
+def baseline(place: Place, at: str) -> None:
+    """Adopt a database that exists already: mark everything up to and with a migration."""
+    with place.connect() as connection:
+        entries = compare(place.folder.migrations, fetch_ledger(connection))
+        entry = find(entries, at)
+        chosen = [each.migration for each in entries[: entries.index(entry) + 1] if each.migration]
+        migrations.mark(connection, chosen, place.settings)
+        place.screen.say(f"marked {len(chosen)} migrations, up to {entry.id}")
+
+
+@place_task()
+def repair(place: Place) -> None:
+    """Accept edits of comments and layout, and record checksums of what yoyo applied."""
+    with place.connect() as connection:
+        mended = migrations.repair(connection, place.folder.migrations, place.settings)
+        place.screen.say(f"recorded checksums of {', '.join(mended)}" if mended else "nothing to repair")
+
+
+@place_task()
+def verify(place: Place) -> None:
+    """Look for drift: ledger against files, and the live schema against what the migrations give."""
+    from pgproof.schema import find_drift
+
+    folder = place.folder
+    with place.connect_if_up() as connection:
+        entries = compare(folder.migrations, fetch_ledger(connection))
+    found = [f"{each.id}: {each.condition} {each.note}".rstrip() for each in entries if each.condition != "applied"]
+    live = place.conninfo()
+    found += [str(each) for each in find_drift(live, folder, place.settings, place.server)]
+    for line in found:
+        place.screen.say(line, "edited")
+    if found:
+        raise Exit("error: ledger, files and schema do not agree", code=1)
+    place.screen.say("ledger, files and schema agree", "applied")
+
+
+@place_task(help={"check": "change nothing; fail if schema.sql is stale"})
+def dump(place: Place, check: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Write schema.sql: the schema that the migrations give, to be committed and reviewed."""
+    from pgproof.schema import dump, write_dump
+
+    path = place.settings.root / "schema.sql"
+    arguments = (place.folder, place.settings, place.server, place.program("pg_dump"))
+    if not check:
+        changed = write_dump(path, *arguments)
+        place.screen.say(f"schema.sql {'written' if changed else 'is current'}")
+    elif not path.is_file() or path.read_text(encoding="utf-8") != dump(*arguments):
+        raise Exit("error: schema.sql is not what the migrations give\n  hint: `inv db.dump`", code=1)
+
+
+def follow(screen: Screen) -> Callable[[Event], None]:
+    """Return a listener that tells each event as a line."""
+
+    def tell(event: Event) -> None:
+        if event.kind == "begun":
+            screen.busy(event.id)
+        elif event.kind in ("waiting", "retrying", "notice"):
+            screen.say(f"{event.kind}: {' '.join(filter(None, (event.id, event.text)))}", event.kind)
+        else:
+            screen.say(f"{event.kind:<11} {event.id:<48} {_milliseconds(event.took)}", event.kind)
+
+    return tell
+
+
+def _migrate(place: Place, connection: Connection[Any], *, to: str | None = None) -> None:
+    outcome = migrations.migrate(connection, place.folder, place.settings, to=to, notify=follow(place.screen))
+    _conclude(place.screen, outcome, "applied")
+
+
+def _conclude(screen: Screen, outcome: Outcome, verb: str) -> None:
+    screen.say(f"{verb} {len(outcome.changed)}" if outcome.changed else "nothing to do")
+    for finding in outcome.notes:
+        screen.say(f"note: {finding}", "notice")
+    for finding in outcome.failures:
+        screen.say(f"made by this run: {finding}", "edited")
+    if outcome.failures:
+        raise Exit("error: the migrations are applied, but left what should not stay", code=1)
+
+
+def _seed(place: Place, connection: Connection[Any]) -> None:
+    loaded = seeds.load(connection, seeds.read_seeds(place.settings.seeds))
+    for each in loaded:
+        place.screen.say(f"{'seeded':<11} {each.name:<48} {each.changed} rows")
+
+
+def _show_sql(screen: Screen, chosen: Sequence[Migration], *, back: bool = False) -> None:
+    for each in chosen:
+        script = each.rollback if back and each.rollback else each
+        screen.say(f"-- {script.path.name}\n{script.text.rstrip()}\n")
+    screen.say(f"-- {len(chosen)} to {'roll back' if back else 'apply'}; nothing was changed")
+
+
+def _as_dict(entry: Entry) -> dict[str, Any]:
+    row = entry.row
+    return {
+        "id": entry.id,
+        "condition": entry.condition,
+        "applied_at": row.applied_at.isoformat() if row and row.applied_at else None,
+        "took": row.took if row else None,
+        "note": entry.note,
+    }
+
+
+def _as_row(entry: Entry) -> list[str]:
+    row = entry.row
+    applied = f"{row.applied_at:%Y-%m-%d %H:%M:%S}" if row and row.applied_at else ""
+    took = _milliseconds(row.took) if row and row.took is not None else ""
+    return [entry.id, entry.condition, applied, took, entry.note]
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"  # noqa: PLR2004

@@ -1,0 +1,127 @@
+"""A function of a place in, an Invoke task out: with --target and --server, and errors as one line for people."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import socket
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from invoke import Context, Exit, Task
+from psycopg.conninfo import make_conninfo
+
+from pgproof.errors import PgproofError, ServerUnavailable
+from pgproof.migrations import Folder, read_folder
+from pgproof.pg.binaries import find_binaries
+from pgproof.pg.conninfo import url
+from pgproof.pg.database import connect_runner
+from pgproof.pg.server import Server, choose_server
+from pgproof.settings import Settings, find_root, read_settings
+from pgproof.tasks.screen import Screen, open_screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Connection
+
+_WHERE = {
+    "target": "local (default) or prod, which is PROD_CONNECTION_URL",
+    "server": "embedded (default), container or url, which is CONNECTION_URL",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What every task works on: the project's settings, its server, and a screen to say it on."""
+
+    settings: Settings
+    server: Server
+    screen: Screen
+
+    @property
+    def folder(self) -> Folder:
+        """The project's migrations."""
+        return read_folder(self.settings.migrations)
+
+    def connect(self) -> Connection[Any]:
+        """Connect to the project's database, starting the server where needed."""
+        return self._connect(self.server.ensure_up())
+
+    def connect_if_up(self) -> Connection[Any]:
+        """Connect without starting anything.
+
+        Raises:
+            ServerUnavailable: the server does not run.
+        """
+        return self._connect(self.find())
+
+    def _connect(self, conninfo: str) -> Connection[Any]:
+        return connect_runner(conninfo, dbname=self.server.database, program=_program())
+
+    def find(self) -> str:
+        """Return the conninfo of the running server's maintenance database."""
+        if conninfo := self.server.find():
+            return conninfo
+        raise ServerUnavailable(f"the {self.server.kind} server is not running", hint="`inv db.up` starts it")
+
+    def conninfo(self) -> str:
+        """Return the conninfo of the project's database on the running server."""
+        return make_conninfo(self.find(), dbname=self.server.database)
+
+    def program(self, name: str) -> Path:
+        """Return the path of a Postgres program that comes with the server's binaries."""
+        return find_binaries(self.settings).program(name)
+
+    def url(self, *, show_password: bool = False) -> str:
+        """Return the URL of the project's database."""
+        return url(self.find(), dbname=self.server.database, show_password=show_password)
+
+
+def place_task(help: dict[str, str] | None = None) -> Callable[[Callable[..., None]], Task[Any]]:
+    """Make a task of `body(place, ...)`; `help` tells of its own options."""
+
+    def make(body: Callable[..., None]) -> Task[Any]:
+        return Task(_with_place(body), help={**(help or {}), **_WHERE})
+
+    return make
+
+
+def _with_place(body: Callable[..., None]) -> Callable[..., None]:
+    own = list(inspect.signature(body).parameters.values())[1:]
+
+    @wraps(body)
+    def run(_: Context, *arguments: Any, target: str | None, server: str | None, **keywords: Any) -> None:  # noqa: ANN401
+        with expected_errors():
+            settings = read_settings(find_root(Path.cwd()), target=target, server=server)
+            with open_screen(ci=settings.ci) as screen:
+                body(Place(settings, choose_server(settings), screen), *arguments, **keywords)
+
+    where = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in _WHERE]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    run.__signature__ = inspect.Signature([context, *own, *where])  # type: ignore[attr-defined]
+    return run
+
+
+class expected_errors:  # noqa: N801  (used as a statement)
+    """Turn what a user is expected to meet into a line on stderr and exit code 1; anything else is a bug."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Turn the error, if there is one."""
+        if isinstance(error, PgproofError):
+            raise Exit(f"error: {error}", code=1) from error
+        if isinstance(error, psycopg.Error):
+            raise Exit(f"error: {str(error).strip()} ({error.sqlstate or 'no SQLSTATE'})", code=1) from error
+        if isinstance(error, KeyboardInterrupt):
+            raise Exit("interrupted", code=130) from error
+
+
+def _program() -> str:
+    """Name of our sessions in pg_stat_activity: whoever waits for us reads it."""
+    return f"pgproof on {socket.gethostname()}, pid {os.getpid()}"

@@ -1,0 +1,338 @@
+-- The schema that the migrations give. Written by `inv db.dump`: review it, do not edit it.
+
+SET check_function_bodies = false; -- a function may come before the table it reads
+
+-- Name: activities; Type: TABLE; Schema: public
+CREATE TABLE public.activities (
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_uuid uuid NOT NULL,
+    message text NOT NULL,
+    expires_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    reply_to_activity_uuid uuid,
+    CONSTRAINT activities_expires_after_created_check CHECK ((expires_at > created_at)),
+    CONSTRAINT activities_message_length_check CHECK ((char_length(message) <= 280)),
+    CONSTRAINT activities_message_not_blank_check CHECK ((message ~ '\S'::text)),
+    CONSTRAINT activities_reply_not_to_itself_check CHECK ((reply_to_activity_uuid <> uuid))
+);
+
+-- Name: TABLE activities; Type: COMMENT; Schema: public
+COMMENT ON TABLE public.activities IS 'Posts, and the replies to them.';
+
+-- Name: COLUMN activities.uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.uuid IS 'Key; part of the post''s address.';
+
+-- Name: COLUMN activities.user_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.user_uuid IS 'Who wrote it; the post goes when the account goes.';
+
+-- Name: COLUMN activities.message; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.message IS 'The text as typed: at most 280 characters, not blank.';
+
+-- Name: COLUMN activities.expires_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.expires_at IS 'From this moment on nobody is shown the post; NULL: it stays.';
+
+-- Name: COLUMN activities.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.created_at IS 'When it was posted.';
+
+-- Name: COLUMN activities.reply_to_activity_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activities.reply_to_activity_uuid IS 'The post it answers; NULL: none, or it was deleted.';
+
+-- Name: likes; Type: TABLE; Schema: public
+CREATE TABLE public.likes (
+    activity_uuid uuid NOT NULL,
+    user_uuid uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL
+);
+
+-- Name: TABLE likes; Type: COMMENT; Schema: public
+COMMENT ON TABLE public.likes IS 'Who likes which post.';
+
+-- Name: COLUMN likes.activity_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.likes.activity_uuid IS 'The post that is liked.';
+
+-- Name: COLUMN likes.user_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.likes.user_uuid IS 'Who likes it.';
+
+-- Name: COLUMN likes.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.likes.created_at IS 'Since when.';
+
+-- Name: reposts; Type: TABLE; Schema: public
+CREATE TABLE public.reposts (
+    activity_uuid uuid NOT NULL,
+    user_uuid uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL
+);
+
+-- Name: TABLE reposts; Type: COMMENT; Schema: public
+COMMENT ON TABLE public.reposts IS 'Who passes which post on to their followers.';
+
+-- Name: COLUMN reposts.activity_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.reposts.activity_uuid IS 'The post that is reposted.';
+
+-- Name: COLUMN reposts.user_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.reposts.user_uuid IS 'Who reposts it.';
+
+-- Name: COLUMN reposts.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.reposts.created_at IS 'Since when.';
+
+-- Name: activity_counts; Type: VIEW; Schema: public
+CREATE VIEW public.activity_counts AS
+ SELECT uuid AS activity_uuid,
+    ( SELECT count(*) AS count
+           FROM public.likes l
+          WHERE (l.activity_uuid = a.uuid)) AS likes_count,
+    ( SELECT count(*) AS count
+           FROM public.reposts r
+          WHERE (r.activity_uuid = a.uuid)) AS reposts_count,
+    ( SELECT count(*) AS count
+           FROM public.activities reply
+          WHERE (reply.reply_to_activity_uuid = a.uuid)) AS replies_count
+   FROM public.activities a;
+
+-- Name: VIEW activity_counts; Type: COMMENT; Schema: public
+COMMENT ON VIEW public.activity_counts IS 'How often each post was liked, reposted and answered; one row a post.';
+
+-- Name: COLUMN activity_counts.activity_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activity_counts.activity_uuid IS 'The post.';
+
+-- Name: COLUMN activity_counts.likes_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activity_counts.likes_count IS 'How many people like it.';
+
+-- Name: COLUMN activity_counts.reposts_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activity_counts.reposts_count IS 'How many people passed it on.';
+
+-- Name: COLUMN activity_counts.replies_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.activity_counts.replies_count IS 'How many posts answer it directly, expired ones among them.';
+
+-- Name: follows; Type: TABLE; Schema: public
+CREATE TABLE public.follows (
+    follower_uuid uuid NOT NULL,
+    followed_uuid uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    CONSTRAINT follows_not_self_check CHECK ((follower_uuid <> followed_uuid))
+);
+
+-- Name: TABLE follows; Type: COMMENT; Schema: public
+COMMENT ON TABLE public.follows IS 'Who reads whom.';
+
+-- Name: COLUMN follows.follower_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.follows.follower_uuid IS 'Who reads.';
+
+-- Name: COLUMN follows.followed_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.follows.followed_uuid IS 'Who is read; never the same person.';
+
+-- Name: COLUMN follows.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.follows.created_at IS 'Since when.';
+
+-- Name: notifications; Type: VIEW; Schema: public
+CREATE VIEW public.notifications AS
+ SELECT a.user_uuid AS recipient_uuid,
+    'like'::text AS kind,
+    l.user_uuid AS actor_uuid,
+    l.activity_uuid,
+    l.created_at
+   FROM (public.likes l
+     JOIN public.activities a ON ((l.activity_uuid = a.uuid)))
+  WHERE (l.user_uuid <> a.user_uuid)
+UNION ALL
+ SELECT a.user_uuid AS recipient_uuid,
+    'repost'::text AS kind,
+    r.user_uuid AS actor_uuid,
+    r.activity_uuid,
+    r.created_at
+   FROM (public.reposts r
+     JOIN public.activities a ON ((r.activity_uuid = a.uuid)))
+  WHERE (r.user_uuid <> a.user_uuid)
+UNION ALL
+ SELECT a.user_uuid AS recipient_uuid,
+    'reply'::text AS kind,
+    reply.user_uuid AS actor_uuid,
+    reply.uuid AS activity_uuid,
+    reply.created_at
+   FROM (public.activities reply
+     JOIN public.activities a ON ((reply.reply_to_activity_uuid = a.uuid)))
+  WHERE (reply.user_uuid <> a.user_uuid)
+UNION ALL
+ SELECT f.followed_uuid AS recipient_uuid,
+    'follow'::text AS kind,
+    f.follower_uuid AS actor_uuid,
+    NULL::uuid AS activity_uuid,
+    f.created_at
+   FROM public.follows f;
+
+-- Name: VIEW notifications; Type: COMMENT; Schema: public
+COMMENT ON VIEW public.notifications IS 'What happened to whom: likes, reposts, replies and follows by others.';
+
+-- Name: COLUMN notifications.recipient_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.notifications.recipient_uuid IS 'Who is told.';
+
+-- Name: COLUMN notifications.kind; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.notifications.kind IS 'like, repost, reply or follow.';
+
+-- Name: COLUMN notifications.actor_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.notifications.actor_uuid IS 'Who did it; never the recipient.';
+
+-- Name: COLUMN notifications.activity_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.notifications.activity_uuid IS 'The post that is liked or reposted, or the reply; NULL: a follow.';
+
+-- Name: COLUMN notifications.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.notifications.created_at IS 'When it happened.';
+
+-- Name: users; Type: TABLE; Schema: public
+CREATE TABLE public.users (
+    uuid uuid DEFAULT gen_random_uuid() NOT NULL,
+    handle text NOT NULL COLLATE pg_catalog."C",
+    email text NOT NULL,
+    cognito_user_id text NOT NULL,
+    display_name text NOT NULL,
+    created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    bio text,
+    notifications_seen_at timestamp with time zone,
+    CONSTRAINT users_bio_length_check CHECK ((char_length(bio) <= 160)),
+    CONSTRAINT users_cognito_user_id_not_empty_check CHECK ((cognito_user_id <> ''::text)),
+    CONSTRAINT users_display_name_length_check CHECK (((char_length(display_name) >= 1) AND (char_length(display_name) <= 50))),
+    CONSTRAINT users_email_format_check CHECK ((email ~ '^[^@\s]+@[^@\s]+$'::text)),
+    CONSTRAINT users_handle_format_check CHECK ((handle ~ '^[A-Za-z0-9_]{1,30}$'::text))
+);
+
+-- Name: TABLE users; Type: COMMENT; Schema: public
+COMMENT ON TABLE public.users IS 'Accounts: one row for each that Cognito has confirmed.';
+
+-- Name: COLUMN users.uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.uuid IS 'Key within this database; never shown to people.';
+
+-- Name: COLUMN users.handle; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.handle IS 'Name after the @: 1 to 30 ASCII letters, digits, _; unique whatever its case.';
+
+-- Name: COLUMN users.email; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.email IS 'Address that Cognito confirmed; unique whatever its case; private.';
+
+-- Name: COLUMN users.cognito_user_id; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.cognito_user_id IS 'The sub claim of the account''s Cognito tokens; private.';
+
+-- Name: COLUMN users.display_name; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.display_name IS 'Name as the person writes it, 1 to 50 characters; need not be unique.';
+
+-- Name: COLUMN users.created_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.created_at IS 'When the account was confirmed.';
+
+-- Name: COLUMN users.bio; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.bio IS 'About oneself, at most 160 characters; NULL: never written, empty: taken back.';
+
+-- Name: COLUMN users.notifications_seen_at; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.users.notifications_seen_at IS 'Notifications up to then have been looked at; NULL: none.';
+
+-- Name: user_counts; Type: VIEW; Schema: public
+CREATE VIEW public.user_counts AS
+ SELECT uuid AS user_uuid,
+    ( SELECT count(*) AS count
+           FROM public.activities a
+          WHERE (a.user_uuid = u.uuid)) AS activities_count,
+    ( SELECT count(*) AS count
+           FROM public.follows f
+          WHERE (f.followed_uuid = u.uuid)) AS followers_count,
+    ( SELECT count(*) AS count
+           FROM public.follows f
+          WHERE (f.follower_uuid = u.uuid)) AS following_count
+   FROM public.users u;
+
+-- Name: VIEW user_counts; Type: COMMENT; Schema: public
+COMMENT ON VIEW public.user_counts IS 'How much each person writes, reads and is read; one row a person.';
+
+-- Name: COLUMN user_counts.user_uuid; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.user_counts.user_uuid IS 'The person.';
+
+-- Name: COLUMN user_counts.activities_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.user_counts.activities_count IS 'How many posts and replies they wrote, expired ones among them.';
+
+-- Name: COLUMN user_counts.followers_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.user_counts.followers_count IS 'How many people read them.';
+
+-- Name: COLUMN user_counts.following_count; Type: COMMENT; Schema: public
+COMMENT ON COLUMN public.user_counts.following_count IS 'How many people they read.';
+
+-- Name: activities activities_pkey; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.activities
+    ADD CONSTRAINT activities_pkey PRIMARY KEY (uuid);
+
+-- Name: follows follows_pkey; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_pkey PRIMARY KEY (follower_uuid, followed_uuid);
+
+-- Name: likes likes_pkey; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.likes
+    ADD CONSTRAINT likes_pkey PRIMARY KEY (activity_uuid, user_uuid);
+
+-- Name: reposts reposts_pkey; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.reposts
+    ADD CONSTRAINT reposts_pkey PRIMARY KEY (activity_uuid, user_uuid);
+
+-- Name: users users_cognito_user_id_key; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_cognito_user_id_key UNIQUE (cognito_user_id);
+
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (uuid);
+
+-- Name: activities_created_at_uuid_idx; Type: INDEX; Schema: public
+CREATE INDEX activities_created_at_uuid_idx ON public.activities USING btree (created_at DESC, uuid DESC);
+
+-- Name: activities_expires_at_idx; Type: INDEX; Schema: public
+CREATE INDEX activities_expires_at_idx ON public.activities USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+-- Name: activities_message_words_idx; Type: INDEX; Schema: public
+CREATE INDEX activities_message_words_idx ON public.activities USING gin (to_tsvector('simple'::regconfig, message));
+
+-- Name: activities_reply_to_activity_uuid_idx; Type: INDEX; Schema: public
+CREATE INDEX activities_reply_to_activity_uuid_idx ON public.activities USING btree (reply_to_activity_uuid, created_at, uuid);
+
+-- Name: activities_user_uuid_created_at_uuid_idx; Type: INDEX; Schema: public
+CREATE INDEX activities_user_uuid_created_at_uuid_idx ON public.activities USING btree (user_uuid, created_at DESC, uuid DESC);
+
+-- Name: follows_followed_uuid_created_at_idx; Type: INDEX; Schema: public
+CREATE INDEX follows_followed_uuid_created_at_idx ON public.follows USING btree (followed_uuid, created_at DESC);
+
+-- Name: likes_user_uuid_created_at_idx; Type: INDEX; Schema: public
+CREATE INDEX likes_user_uuid_created_at_idx ON public.likes USING btree (user_uuid, created_at DESC);
+
+-- Name: reposts_user_uuid_created_at_idx; Type: INDEX; Schema: public
+CREATE INDEX reposts_user_uuid_created_at_idx ON public.reposts USING btree (user_uuid, created_at DESC);
+
+-- Name: users_email_key; Type: INDEX; Schema: public
+CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
+
+-- Name: users_handle_key; Type: INDEX; Schema: public
+CREATE UNIQUE INDEX users_handle_key ON public.users USING btree (lower(handle));
+
+-- Name: activities activities_reply_to_activity_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.activities
+    ADD CONSTRAINT activities_reply_to_activity_uuid_fkey FOREIGN KEY (reply_to_activity_uuid) REFERENCES public.activities(uuid) ON DELETE SET NULL;
+
+-- Name: activities activities_user_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.activities
+    ADD CONSTRAINT activities_user_uuid_fkey FOREIGN KEY (user_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
+
+-- Name: follows follows_followed_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_followed_uuid_fkey FOREIGN KEY (followed_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
+
+-- Name: follows follows_follower_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT follows_follower_uuid_fkey FOREIGN KEY (follower_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
+
+-- Name: likes likes_activity_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.likes
+    ADD CONSTRAINT likes_activity_uuid_fkey FOREIGN KEY (activity_uuid) REFERENCES public.activities(uuid) ON DELETE CASCADE;
+
+-- Name: likes likes_user_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.likes
+    ADD CONSTRAINT likes_user_uuid_fkey FOREIGN KEY (user_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
+
+-- Name: reposts reposts_activity_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.reposts
+    ADD CONSTRAINT reposts_activity_uuid_fkey FOREIGN KEY (activity_uuid) REFERENCES public.activities(uuid) ON DELETE CASCADE;
+
+-- Name: reposts reposts_user_uuid_fkey; Type: FK CONSTRAINT; Schema: public
+ALTER TABLE ONLY public.reposts
+    ADD CONSTRAINT reposts_user_uuid_fkey FOREIGN KEY (user_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
