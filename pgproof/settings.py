@@ -14,7 +14,8 @@ from pgproof.errors import Location, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DURATION = re.compile(r"\d+\s*(us|ms|s|min|h|d)?")
+DURATION = r"\d+\s*(us|ms|s|min|h|d)?"
+_KINDS = {"major": int, "port": int, "lock_attempts": int, "runner_wait": float, "binaries": Path, "cache": Path}
 ServerKind = Literal["embedded", "container", "url"]
 
 
@@ -102,8 +103,8 @@ def read_settings(
     """
     values = {"cache": _user_cache(environ), **_from_pyproject(root), **_from_environ(environ)}
     values |= {name: value for name, value in chosen.items() if value is not None}
-    values["ci"] = environ.get("CI", "").lower() not in ("", "0", "false")
-    settings = Settings(root=root, **{name: _convert(name, value) for name, value in values.items()})
+    ci = environ.get("CI", "").lower() not in ("", "0", "false")
+    settings = Settings(root=root, ci=ci, **{name: _convert(name, value) for name, value in values.items()})
     return _with_url(settings, environ, server_chosen=chosen.get("server") is not None)
 
 
@@ -132,7 +133,7 @@ def _from_pyproject(root: Path) -> dict[str, Any]:
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("pgproof", {})
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(str(error), at=Location(path)) from error
     known = _names() - {"root", "ci", "url"}  # a URL may hold a password: never in a committed file
     if unknown := sorted(set(table) - known):
@@ -141,7 +142,9 @@ def _from_pyproject(root: Path) -> dict[str, Any]:
             at=Location(path),
             hint=f"known: {', '.join(sorted(known))}",
         )
-    return {name: root / value if name in ("binaries", "cache") else value for name, value in table.items()}
+    if odd := [name for name, value in table.items() if type(value) not in (str, int, float)]:
+        raise SettingsError(f"{', '.join(odd)} in [tool.pgproof] is neither text nor number", at=Location(path))
+    return {name: root / str(value) if _KINDS.get(name) is Path else value for name, value in table.items()}
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -163,20 +166,17 @@ def _convert(name: str, value: Any) -> Any:  # noqa: ANN401
     """Text from the environment and values from TOML become what the field holds."""
     if name == "server" and value not in get_args(ServerKind):
         raise SettingsError(f"unknown server {value!r}", hint="embedded, container or url")
-    if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(r"\d+\s*(us|ms|s|min|h|d)?", str(value)):
+    if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(DURATION, str(value)):
         raise SettingsError(f"{name} {value!r} is not a duration", hint="for example 500ms, 5s, 2min")
-    kind = {
-        "major": int,
-        "port": int,
-        "lock_attempts": int,
-        "runner_wait": float,
-        "binaries": Path,
-        "cache": Path,
-    }
+    kind = _KINDS.get(name, str)
     try:
-        return kind.get(name, type(value))(value)
+        converted = kind(str(value))
     except ValueError as error:
-        raise SettingsError(f"{name} {value!r} is not a number") from error
+        raise SettingsError(f"{name} {value!r} is not a {'whole ' if kind is int else ''}number") from error
+    least = 1 if name == "lock_attempts" else 0
+    if kind in (int, float) and converted < least:
+        raise SettingsError(f"{name} {value} is less than {least}")
+    return converted
 
 
 def _user_cache(environ: Mapping[str, str]) -> Path:

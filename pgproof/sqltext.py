@@ -88,33 +88,14 @@ def read_header(sql: str) -> list[Directive]:
 
 DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>[A-Za-z_]+)\s*:\s*(?P<value>.*?)\r?$")
 _COMMENT_OR_BLANK = re.compile(r"^\s*(--.*)?$")
-_SPACE_OR_LINE_COMMENT = re.compile(rb"(?:\s+|--[^\n]*)*")
-_COMMENT_EDGE = re.compile(rb"/\*|\*/")
 
 
 def _statement(raw: bytes, entry: dict[str, Any]) -> Statement:
-    start = entry.get("stmt_location", 0)
+    start = entry.get("stmt_location", 0)  # in bytes, of the first word: since version 18, comments are skipped
     length = entry.get("stmt_len") or len(raw) - start
-    begin = _skip_comments(raw, start)
     kind, tree = next(iter(entry["stmt"].items()))
-    text = raw[begin : start + length].decode().rstrip()
-    return Statement(text, raw.count(b"\n", 0, begin) + 1, kind, tree)
-
-
-def _skip_comments(raw: bytes, start: int) -> int:
-    """Return where the first token after white space and comments begins; block comments nest."""
-    depth = 0
-    while True:
-        if depth == 0:
-            gap = _SPACE_OR_LINE_COMMENT.match(raw, start)
-            start = gap.end() if gap else start
-            if not raw.startswith(b"/*", start):
-                return start
-        edge = _COMMENT_EDGE.search(raw, start)
-        if edge is None:
-            return len(raw)
-        depth += 1 if edge[0] == b"/*" else -1
-        start = edge.end()
+    text = raw[start : start + length].decode().rstrip()
+    return Statement(text, raw.count(b"\n", 0, start) + 1, kind, tree)
 
 
 class _Error(Structure):

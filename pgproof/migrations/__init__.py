@@ -1,11 +1,10 @@
 """migrations/ in, an applied and recorded schema out; the one door to yoyo."""
 
-from pgproof.migrations.changes import Outcome, mark, migrate, repair, roll_back, unmark
+from pgproof.migrations.changes import find_pending, migrate, roll_back
+from pgproof.migrations.events import Event, Outcome
 from pgproof.migrations.files import Folder, Migration, read_folder
 from pgproof.migrations.ledger import fetch_ledger
-from pgproof.migrations.new import write_new
-from pgproof.migrations.plan import DRIFT, PENDING, Entry, compare, find, pending, to_roll_back
-from pgproof.migrations.runner import Event
+from pgproof.migrations.plan import DRIFT, PENDING, Entry, compare, find, to_repeat, to_roll_back
 
 __all__ = [
     "DRIFT",
@@ -18,13 +17,10 @@ __all__ = [
     "compare",
     "fetch_ledger",
     "find",
-    "mark",
+    "find_pending",
     "migrate",
-    "pending",
     "read_folder",
-    "repair",
     "roll_back",
+    "to_repeat",
     "to_roll_back",
-    "unmark",
-    "write_new",
 ]

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_ALLOWED = {
-    "transactional": (re.compile(r"true|false"), "true or false"),
-    "depends": (re.compile(r"\S+( \S+)*"), "names of migrations, with one space between"),
-    "phase": (re.compile(r"pre|post"), "pre or post"),
-    "irreversible": (re.compile(r".*\S"), "the reason, in words"),
+DIRECTIVES = {
+    "transactional": ("true|false", "true or false"),
+    "depends": (r"\S+( \S+)*", "names of migrations, with one space between"),
+    "phase": ("pre|post", "pre or post"),
+    "irreversible": (r".*\S", "the reason, in words"),
     "lock_timeout": (DURATION, "a duration such as 500ms or 5s"),
     "statement_timeout": (DURATION, "a duration such as 500ms or 5s"),
 }
@@ -33,7 +33,7 @@ class Header:
     @classmethod
     def read(cls, text: str) -> Header:
         """Read the directives of a text; what is wrong with them is for `find_problems` to say."""
-        return cls({each.name: each for each in read_header(text) if each.name in _ALLOWED})
+        return cls({each.name: each for each in read_header(text) if each.name in DIRECTIVES})
 
     @property
     def transactional(self) -> bool:
@@ -71,18 +71,18 @@ def find_problems(path: Path, text: str) -> Iterator[Problem]:
     for each in header:
         if each.name in seen:
             yield Problem(Location(path, each.line), f"{each.name} is written twice", "once is enough")
-        if each.name.lower() in _ALLOWED:  # any other word before a colon is a comment
+        if each.name.lower() in DIRECTIVES:  # any other word before a colon is a comment
             seen.add(each.name)
             yield from _check(path, each)
     yield from _misplaced(path, text, {each.line for each in header})
 
 
 def _check(path: Path, directive: Directive) -> Iterator[Problem]:
-    pattern, allowed = _ALLOWED[directive.name.lower()]
+    pattern, allowed = DIRECTIVES[directive.name.lower()]
     at = Location(path, directive.line)
-    if directive.name not in _ALLOWED:
+    if directive.name not in DIRECTIVES:
         yield Problem(at, f"yoyo takes `{directive.name}:` for a comment", "write it in small letters")
-    elif not pattern.fullmatch(directive.value):
+    elif not re.fullmatch(pattern, directive.value):
         value = directive.value.replace(" ", "·")
         yield Problem(at, f"{directive.name}: {value!r} is not valid", f"allowed: {allowed}")
 
@@ -91,7 +91,7 @@ def _misplaced(path: Path, text: str, header_lines: set[int]) -> Iterator[Proble
     """Find directives below the header: after a statement or a block comment yoyo does not see them."""
     for number, line in enumerate(text.split("\n"), start=1):
         match = DIRECTIVE.match(line)
-        if match and number not in header_lines and match["name"].lower() in _ALLOWED:
+        if match and number not in header_lines and match["name"].lower() in DIRECTIVES:
             yield Problem(
                 Location(path, number),
                 f"`{match['name']}:` stands after the header, where yoyo does not see it",

@@ -78,7 +78,8 @@ _STANDS_ON = SQL("""(
   FROM {schema}._yoyo_migration
 )""")
 _REPEATABLES = """
-SELECT name, CASE WHEN stands_on = {stands_on} THEN sha256 ELSE '' END FROM {schema}._pgproof_repeatable
+SELECT name, CASE WHEN stands_on = {stands_on} OR sha256 = 'withdrawn' THEN sha256 ELSE '' END
+FROM {schema}._pgproof_repeatable
 """
 
 
@@ -108,7 +109,8 @@ class Ledger:
     Attributes:
         schema: None where there is no ledger yet.
         complete: our tables are there too.
-        repeatables: the content of each as it was run last; empty where the migrations have changed since.
+        repeatables: the content of each as it was run last; empty where the migrations have changed since,
+            `withdrawn` where a rollback has taken it away and not put it back yet.
     """
 
     schema: str | None = None
@@ -120,6 +122,11 @@ class Ledger:
     def applied(self) -> dict[str, Row]:
         """The rows that yoyo's table confirms."""
         return {id: row for id, row in self.rows.items() if row.applied_at is not None}
+
+    @property
+    def withdrawn(self) -> set[str]:
+        """The repeatables to be put back at the end of a rollback; with no migration left there is nothing to put."""
+        return {id for id, state in self.repeatables.items() if state == "withdrawn"} if self.applied else set()
 
 
 def fetch_ledger(connection: Connection[Any]) -> Ledger:

@@ -10,6 +10,7 @@ from psycopg import errors, generators, pq
 
 from pgproof.errors import Location, MigrationError, MigrationFailed
 from pgproof.migrations.writer import LOCK, UNLOCK
+from pgproof.pg.loss import is_last
 from pgproof.sqltext import Statement, parse
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ RESET = "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD 
 # As ALTER ROLE, the options of a user mapping and connection strings write one; it is bare only after `=`.
 _PASSWORD = re.compile(
     r"""(password\s*(=)?\s*)
-    (?:(?(2)''[^']+''|(?!)) | E?'(?:[^'\\]|''|\\.)*' | \$(\w*)\$.*?\$\3\$ | (?(2)[^\s'"]+|(?!)))""",
+    (?:''[^']+'' | E?'(?:[^'\\]|''|\\.)*' | \$(\w*)\$.*?\$\3\$ | (?(2)[^\s'"]+|(?!)))""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
@@ -81,9 +82,8 @@ class Message:
 
 def transaction(script: Script, record: str, *, lock_timeout: str, statement_timeout: str) -> Message:
     """Return the message that runs `script` and `record` or neither."""
-    limits = f"SET LOCAL lock_timeout = '{lock_timeout}';"
-    if statement_timeout != "0":
-        limits += f"SET LOCAL statement_timeout = '{statement_timeout}';"
+    # Always both: a role or database may have a limit of its own, and 0 has to mean none.
+    limits = f"SET LOCAL lock_timeout = '{lock_timeout}'; SET LOCAL statement_timeout = '{statement_timeout}';"
     before = f"BEGIN; {limits} {LOCK} -- {script.path.name}\n"
     return Message(script, before, f"{BACK_TO_LOGIN}{record}{UNLOCK} COMMIT;{RESET}")
 
@@ -119,6 +119,8 @@ def send(connection: Connection[Any], text: str) -> list[pq.abc.PGresult]:
     for done, result in enumerate(results):
         if result.status == pq.ExecStatus.FATAL_ERROR:
             error = errors.error_from_result(result)
+            if is_last(error):
+                raise error
             if connection.info.transaction_status == pq.TransactionStatus.INERROR:
                 connection.execute("ROLLBACK")
             raise Refused(error, done) from error

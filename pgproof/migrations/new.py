@@ -27,13 +27,14 @@ def write_new(folder: Path, name: str) -> list[Path]:
     words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     if not words or words[0].isdigit():
         raise MigrationError(f"{name!r} makes no file name", hint="say what it does: add_bio_to_users")
-    newest = read_migrations(folder)[-1] if any(folder.glob("*.*")) else None
+    there = [*folder.glob("*.sql"), *folder.glob("*.py")]
+    newest = read_migrations(folder)[-1] if there else None
     digits, number = (len(re.split(r"[^\d]", newest.id)[0]), newest.number[0] + 1) if newest else (4, 1)
     id = f"{number:0{digits}}_{words}"
     depends = f"-- depends: {newest.id}\n" if newest else ""
     folder.mkdir(exist_ok=True)
     return [
-        _write(folder / f"{id}.sql", _FORWARD.format(why=name, depends=depends)),
+        _write(folder / f"{id}.sql", _FORWARD.format(why=" ".join(name.split()), depends=depends)),
         _write(folder / f"{id}{ROLLBACK}", _BACK.format(id=id)),
     ]
 

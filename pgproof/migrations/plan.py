@@ -35,16 +35,43 @@ _HINTS: dict[Condition, str] = {
 }
 
 
+_NOTES: dict[Condition, str] = {
+    "interrupted": "the next run finishes it",
+    "unchecked": "applied by yoyo; `inv db.repair` records its checksum",
+    "reworded": "comments or layout changed; `inv db.repair` accepts it",
+}
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One migration as files and ledger see it together; `migration` is None where the file is gone."""
+    """One migration as files and ledger see it together.
+
+    Attributes:
+        path: where its file is, or should be.
+        migration: None where the file is gone.
+        renamed_to: a pending migration with the same content, where the file is gone.
+    """
 
     id: str
     path: Path
     condition: Condition
     migration: Migration | None = None
     row: Row | None = None
-    note: str = ""
+    renamed_to: str = ""
+
+    @property
+    def note(self) -> str:
+        """What a person may want to know besides; only who asks pays for reading the rollback."""
+        if self.renamed_to:
+            return f"renamed to {self.renamed_to}"
+        if self.condition == "applied" and self.migration and self.row:
+            return _rollback_note(self.migration, self.row)
+        return _NOTES.get(self.condition, "")
+
+    @property
+    def half_undone(self) -> bool:
+        """Whether a run died as it rolled this back without a transaction: either direction finishes it."""
+        return self.row is not None and self.row.applied_at is not None and self.row.state == "running"
 
 
 def compare(migrations: Sequence[Migration], ledger: Ledger) -> list[Entry]:
@@ -56,7 +83,10 @@ def compare(migrations: Sequence[Migration], ledger: Ledger) -> list[Entry]:
     pending = {each.sha256: each.id for each in migrations if each.id not in applied}
     gone = [row for id, row in applied.items() if id not in known]
     folder = migrations[0].path
-    return entries + [_missing(row, folder.with_name(f"{row.id}.sql"), pending.get(row.sha256 or "")) for row in gone]
+    return entries + [
+        Entry(row.id, folder.with_name(f"{row.id}.sql"), "missing", None, row, pending.get(row.sha256 or "", ""))
+        for row in gone
+    ]
 
 
 def pending(entries: Sequence[Entry], *, to: str | None = None) -> list[Migration]:
@@ -70,7 +100,12 @@ def pending(entries: Sequence[Entry], *, to: str | None = None) -> list[Migratio
     chosen = list(entries)
     if to is not None:
         chosen = chosen[: _position(chosen, to) + 1]
-    return [each.migration for each in chosen if each.migration and each.condition in PENDING]
+    return [each.migration for each in chosen if each.migration and (each.condition in PENDING or each.half_undone)]
+
+
+def to_repeat(repeatables: Sequence[Migration], ledger: Ledger) -> list[Migration]:
+    """Return the repeatables whose content, or what they stand on, is not that of their last run."""
+    return [each for each in repeatables if ledger.repeatables.get(each.id) != each.sha256]
 
 
 def to_roll_back(entries: Sequence[Entry], *, steps: int | None = None, to: str | None = None) -> list[Migration]:
@@ -132,31 +167,26 @@ def _position(entries: Sequence[Entry], name: str) -> int:
 
 
 def _entry(migration: Migration, row: Row | None, *, overtaken: bool) -> Entry:
-    condition, note = _judge(migration, row, overtaken=overtaken)
-    return Entry(migration.id, migration.path, condition, migration, row, note)
+    return Entry(migration.id, migration.path, _judge(migration, row, overtaken=overtaken), migration, row)
 
 
-def _judge(migration: Migration, row: Row | None, *, overtaken: bool) -> tuple[Condition, str]:
+def _judge(migration: Migration, row: Row | None, *, overtaken: bool) -> Condition:
     if row is None or row.applied_at is None:
         if row is not None and row.state == "running":
-            return "interrupted", "the next run finishes it"
-        return ("out of order" if overtaken else "pending"), ""
+            return "interrupted"
+        return "out of order" if overtaken else "pending"
     if row.sha256 is None:
-        return "unchecked", "applied by yoyo; `inv db.repair` records its checksum"
+        return "unchecked"
     if row.sha256 == migration.sha256:
-        return "applied", _rollback_note(migration, row)
-    if row.meaning == migration.meaning:
-        return "reworded", "comments or layout changed; `inv db.repair` accepts it"
-    return "edited", ""
+        return "applied"
+    return "reworded" if row.meaning == migration.meaning else "edited"
 
 
 def _rollback_note(migration: Migration, row: Row) -> str:
+    if row.state == "running":
+        return "its rollback was interrupted; roll it back again"
     now = migration.rollback.sha256 if migration.rollback else None
     return "" if now == row.rollback_sha256 else "its rollback was edited since"
-
-
-def _missing(row: Row, path: Path, renamed_to: str | None) -> Entry:
-    return Entry(row.id, path, "missing", None, row, f"renamed to {renamed_to}" if renamed_to else "")
 
 
 def _problem(entry: Entry) -> Problem:

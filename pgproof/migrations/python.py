@@ -13,12 +13,14 @@ import yoyo
 from psycopg.sql import SQL, Identifier
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.exceptions import BadMigration
+from yoyo.migrations import StepGroup
 
 from pgproof.errors import Location, MigrationFailed, Problem
-from pgproof.migrations.message import Refused
+from pgproof.migrations.message import BACK_TO_LOGIN, RESET, Refused
 from pgproof.migrations.writer import LOCK, UNLOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from psycopg import Connection
@@ -32,14 +34,30 @@ def check_python(migration: Migration) -> list[Problem]:
     """Import a Python migration, as yoyo does, and name what would keep it from running."""
     at = Location(migration.path)
     try:
-        theirs = _load(migration.path)
+        theirs = _load(migration.path, migration.sha256)
     except BadMigration as error:
-        cause = error.args[-1] if error.args else error
-        return [Problem(at, f"it does not import: {type(cause).__name__}: {cause}", "see the file")]
+        cause = error.args[-1]
+        what = cause if isinstance(cause, str) else f"it does not import: {type(cause).__name__}: {cause}"
+        return [Problem(at, what, "see the file")]
     if not theirs.use_transactions:
         return [Problem(at, "__transactional__ = False is for SQL files", "write the one statement as a .sql file")]
     if not theirs.steps:
         return [Problem(at, "there is no step in it", "call step(...), or delete the file")]
+    return []
+
+
+def read_depends(migration: Migration) -> list[str]:
+    """Return the ids that its `__depends__` names."""
+    return sorted(each.id for each in _load(migration.path, migration.sha256).depends)
+
+
+def check_way_back(migration: Migration) -> list[Problem]:
+    """Name what would keep a Python migration from being undone."""
+    if problems := check_python(migration):
+        return problems
+    if not any(map(_has_way_back, _load(migration.path, migration.sha256).steps)):
+        hint = "give step() a second argument; nothing was rolled back"
+        return [Problem(Location(migration.path), "there is no rollback", hint)]
     return []
 
 
@@ -57,26 +75,36 @@ def run(
         MigrationFailed: a step raised, or ended the transaction itself.
     """
     try:
-        with connection.transaction():
-            connection.execute(LOCK)
-            for name, value in limits.items():
-                connection.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), value))
-            transaction = _transaction_id(connection)
-            _process(connection, migration, direction)
-            if _transaction_id(connection) != transaction:
-                raise MigrationFailed("a step ended the transaction", at=Location(migration.path))
-            connection.execute(record.encode())
-            connection.execute(UNLOCK)
-    except psycopg.Error as error:
+        _run(connection, migration, direction, record, limits)
+    except (psycopg.Error, MigrationFailed) as error:
         if connection.closed:
             raise
-        raise Refused(error, 0) from error
+        connection.execute(UNLOCK)  # a step that ended the transaction may have committed the lock with it
+        if isinstance(error, psycopg.Error):
+            raise Refused(error, 0) from error
+        raise
+
+
+def _run(
+    connection: Connection[Any], migration: Migration, direction: str, record: str, limits: Mapping[str, str]
+) -> None:
+    with connection.transaction():
+        connection.execute(LOCK)
+        for name, value in limits.items():
+            connection.execute(SQL("SET LOCAL {} = {}").format(Identifier(name), value))
+        transaction = _transaction_id(connection)
+        _process(connection, migration, direction)
+        if _transaction_id(connection) != transaction:
+            hint = "what it did before that is kept; undo it by hand"
+            raise MigrationFailed("a step ended the transaction", at=Location(migration.path), hint=hint)
+        connection.execute(f"{BACK_TO_LOGIN}{record}{UNLOCK}".encode())
+    connection.execute(RESET)
 
 
 def _process(connection: Connection[Any], migration: Migration, direction: str) -> None:
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # yoyo prints what a SELECT returns
-            _load(migration.path).process_steps(_backend(connection), direction)
+            _load(migration.path, migration.sha256).process_steps(_backend(connection), direction)
     except psycopg.Error:
         raise
     except Exception as error:
@@ -84,16 +112,17 @@ def _process(connection: Connection[Any], migration: Migration, direction: str) 
         raise MigrationFailed(what, at=Location(migration.path), hint="nothing of it was kept") from error
 
 
-def _load(path: Path) -> Any:  # noqa: ANN401  (yoyo has no types)
-    migration = _read(path.parent)[path.stem]
+@cache
+def _load(path: Path, sha256: str) -> Any:  # noqa: ANN401, ARG001  (yoyo has no types; other content is another import)
+    """Read all of the folder, because yoyo looks up dependencies among the migrations it has seen."""
+    (migration,) = (each for each in yoyo.read_migrations(str(path.parent)) if each.id == path.stem)
     migration.load()
     return migration
 
 
-@cache
-def _read(folder: Path) -> dict[str, Any]:
-    """All of the folder, because yoyo looks up dependencies among the migrations it has seen."""
-    return {each.id: each for each in yoyo.read_migrations(str(folder))}
+def _has_way_back(step: Any) -> bool:  # noqa: ANN401
+    inner = step.step
+    return any(map(_has_way_back, inner.steps)) if isinstance(inner, StepGroup) else bool(inner._rollback)  # noqa: SLF001
 
 
 def _backend(connection: Connection[Any]) -> PostgresqlPsycopgBackend:

@@ -6,18 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, Problem
-from pgproof.migrations.header import find_problems
-from pgproof.sqltext import ParseError, Statement, parse
+from pgproof.migrations.header import DIRECTIVES, find_problems
+from pgproof.sqltext import ParseError, Statement, parse, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pgproof.migrations.files import Migration, Script
 
-_PSQL = re.compile(r"^\s*\\\w+", re.MULTILINE)
-# Whatever makes yoyo's splitter leave its plain path: bodies, blocks, nested comments.
+_PSQL = re.compile(r"\s*\\\S+")
+# Whatever makes yoyo's splitter leave its plain path: bodies and blocks, comments that may nest, and what other
+# databases know as quotes, comments (`#`) and separators (`go`).
 _SPLITS_SPECIALLY = re.compile(
-    r"\b(begin|declare|case|end|if|for|foreach|while|loop|function|procedure|trigger)\b|\$\w*\$|/\*|\\",
+    r"\b(begin|declare|case|end|if|for|foreach|while|loop|function|procedure|trigger|go)\b"
+    r"|\$\w*\$|/\*|[-+/@%^&|<>=~!*]--|[#`\u00b4\\]|(?<![\w\])])\[",
     re.IGNORECASE,
 )
 
@@ -25,12 +27,13 @@ _SPLITS_SPECIALLY = re.compile(
 def check(migration: Migration, position: Mapping[str, int]) -> list[Problem]:
     """Return every problem of a migration's text and of its rollback's; `position` is where each stands."""
     if migration.language == "python":
-        return _check_python(migration)
+        return _check_python(migration, position)
     if unreadable := _check_encoding(migration):
         return unreadable
     return [
         *find_problems(migration.path, migration.text),
-        *_check_depends(migration, position),
+        *_check_repeatable(migration),
+        *_check_depends(migration, migration.header.depends, position),
         *_check_sql(migration, transactional=migration.transactional),
         *check_rollback(migration),
     ]
@@ -39,16 +42,23 @@ def check(migration: Migration, position: Mapping[str, int]) -> list[Problem]:
 def check_rollback(migration: Migration) -> list[Problem]:
     """Return every problem of a migration's way back."""
     if migration.language == "python":
-        return _check_python(migration)
-    if migration.rollback is not None:
-        script = migration.rollback
-        return _check_encoding(script) or list(_check_sql(script, transactional=migration.transactional))
-    return list(_check_way_back(migration))
+        from pgproof.migrations.python import check_way_back
+
+        return check_way_back(migration)
+    if migration.rollback is None:
+        return list(_check_way_back(migration))
+    return _check_encoding(migration.rollback) or [
+        *_check_rollback_header(migration, migration.rollback),
+        *_check_sql(migration.rollback, transactional=migration.transactional),
+    ]
 
 
 def _check_encoding(script: Script) -> list[Problem]:
     if script.raw.startswith(b"\xef\xbb\xbf"):
         return [Problem(Location(script.path, 1), "it begins with a byte order mark", "save it as UTF-8 without one")]
+    if (at := script.raw.find(b"\0")) >= 0:  # libpq would end the message there, COMMIT and all
+        line = script.raw.count(b"\n", 0, at) + 1
+        return [Problem(Location(script.path, line), "there is a zero byte in it", "save it as UTF-8")]
     try:
         script.raw.decode()
     except UnicodeDecodeError as error:
@@ -57,21 +67,38 @@ def _check_encoding(script: Script) -> list[Problem]:
     return []
 
 
-def _check_depends(migration: Migration, position: Mapping[str, int]) -> Iterator[Problem]:
+def _check_repeatable(migration: Migration) -> Iterator[Problem]:
+    if not migration.number and not migration.transactional:
+        at = Location(migration.path, migration.header.line_of("transactional"))
+        yield Problem(at, "a repeatable runs in a transaction", "make it a migration, or take the line out")
+
+
+def _check_depends(migration: Migration, depends: Iterable[str], position: Mapping[str, int]) -> Iterator[Problem]:
     """The number says the order; a `depends` that says otherwise would make yoyo run another one."""
     own = position.get(migration.id, len(position))  # a repeatable comes after all
     at = Location(migration.path, migration.header.line_of("depends"))
-    for name in migration.header.depends:
+    for name in depends:
         if name not in position:
             yield Problem(at, f"depends on {name}, which does not exist", "write the file name without .sql")
         elif position[name] >= own:
             yield Problem(at, f"depends on {name}, which does not come before it", "renumber one of the two")
 
 
-def _check_python(migration: Migration) -> list[Problem]:
-    from pgproof.migrations.python import check_python
+def _check_python(migration: Migration, position: Mapping[str, int]) -> list[Problem]:
+    from pgproof.migrations.python import check_python, read_depends
 
-    return check_python(migration)
+    return check_python(migration) or list(_check_depends(migration, read_depends(migration), position))
+
+
+def _check_rollback_header(migration: Migration, rollback: Script) -> Iterator[Problem]:
+    """A rollback runs as its migration's header says; a directive of its own would be believed and not obeyed."""
+    for each in read_header(rollback.text):
+        if each.name.lower() in DIRECTIVES and migration.header.get(each.name, "") != each.value:
+            yield Problem(
+                Location(rollback.path, each.line),
+                f"`{each.name}:` says nothing in a rollback",
+                f"what {migration.path.name} says in its header holds for both",
+            )
 
 
 def _check_way_back(migration: Migration) -> Iterator[Problem]:
@@ -84,14 +111,10 @@ def _check_way_back(migration: Migration) -> Iterator[Problem]:
 
 
 def _check_sql(script: Script, *, transactional: bool) -> Iterator[Problem]:
-    if psql := _PSQL.search(script.text):
-        line = script.text.count("\n", 0, psql.end()) + 1
-        yield Problem(Location(script.path, line), f"{psql[0].strip()} is a psql command", "write it as SQL")
-        return
     try:
         statements = parse(script.text)
     except ParseError as error:
-        yield Problem(Location(script.path, error.line), str(error), "Postgres's own parser refuses this")
+        yield _parse_problem(script, error)
         return
     if not statements:
         yield Problem(Location(script.path), "there is no statement in it", "write one, or delete the file")
@@ -100,6 +123,13 @@ def _check_sql(script: Script, *, transactional: bool) -> Iterator[Problem]:
     yield from _check_split(script, statements)
     if not transactional:
         yield from _check_alone(script, statements)
+
+
+def _parse_problem(script: Script, error: ParseError) -> Problem:
+    at = Location(script.path, error.line)
+    if psql := _PSQL.match(script.text.split("\n")[error.line - 1]):
+        return Problem(at, f"{psql[0].strip()} is a psql command", "write it as SQL")
+    return Problem(at, str(error), "Postgres's own parser refuses this")
 
 
 def _check_statement(script: Script, statement: Statement) -> Iterator[Problem]:
@@ -112,8 +142,15 @@ def _check_statement(script: Script, statement: Statement) -> Iterator[Problem]:
         )
     if statement.kind in ("DeallocateStmt", "DiscardStmt"):
         yield Problem(at, "it would take away what the runner prepared on this session", "leave it out")
-    if statement.kind == "CopyStmt" and statement.tree.get("is_from") and "filename" not in statement.tree:
-        yield Problem(at, "COPY FROM STDIN has no data to read here", "put the rows into seeds/, or use INSERT")
+    if "pg_advisory_unlock_all" in statement.text.lower():
+        yield Problem(at, "it would release the runner lock", "name the locks that are yours: pg_advisory_unlock(key)")
+    if statement.kind == "PrepareStmt":
+        yield Problem(at, "it would still be there for the next migration", "write the statement itself")
+    if statement.kind == "CopyStmt" and "filename" not in statement.tree:
+        if statement.tree.get("is_from"):
+            yield Problem(at, "COPY FROM STDIN has no data to read here", "put the rows into seeds/, or use INSERT")
+        else:
+            yield Problem(at, "COPY TO STDOUT has nobody to read it here", "leave it out")
 
 
 def _check_split(script: Script, statements: list[Statement]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from pgproof.errors import LockTimeout
 from pgproof.migrations import message, untransacted, writer, yoyolock
+from pgproof.migrations.events import Event, Verb, ignore
 from pgproof.migrations.message import Refused, failure, send
 from pgproof.pg.blockers import CLOSELY, USUALLY
 from pgproof.pg.loss import named_loss
@@ -24,27 +25,6 @@ if TYPE_CHECKING:
     from pgproof.migrations.files import Migration, Script
     from pgproof.pg.blockers import Blockers
     from pgproof.settings import Settings
-
-Verb = Literal["applied", "rolled back", "repeated"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something a person watching a run wants to know, as it happens.
-
-    Attributes:
-        id: the migration or repeatable it is about; empty where it is about none.
-        took: seconds, where something was done.
-    """
-
-    kind: Verb | Literal["begun", "waiting", "retrying", "notice"]
-    id: str = ""
-    text: str = ""
-    took: float = 0.0
-
-
-def ignore(_: Event) -> None:
-    """Listen to nothing."""
 
 
 @dataclass
@@ -71,12 +51,12 @@ class Runner:
         self._run(repeatable, repeatable, "repeated", lambda _: writer.record_repeatable(repeatable))
 
     def withdraw(self, repeatable: Migration) -> None:
-        """Undo a repeatable, so that what it stands on can be rolled back; without a rollback, only forget it."""
-        forget = writer.erase_repeatable(repeatable)
+        """Undo a repeatable, so that what it stands on can be rolled back; without a rollback, only say so."""
+        record = writer.withdraw_repeatable(repeatable)
         if repeatable.rollback:
-            self._run(repeatable, repeatable.rollback, "rolled back", lambda _: forget)
+            self._run(repeatable, repeatable.rollback, "rolled back", lambda _: record)
         else:
-            send(self.connection, forget)
+            send(self.connection, record)
 
     def wait_for_yoyo(self) -> None:
         """Wait until no stock yoyo is at work on this database."""
@@ -94,7 +74,7 @@ class Runner:
             "statement_timeout": migration.header.get("statement_timeout", self.settings.statement_timeout),
         }
 
-    def retrying(self, migration: Migration, attempt: Callable[[], object]) -> None:
+    def retrying(self, id: str, attempt: Callable[[], object]) -> None:
         """Make `attempt` again while it meets a lock or a deadlock: each time the whole transaction.
 
         Raises:
@@ -116,10 +96,10 @@ class Runner:
                 self.blockers.every = USUALLY
                 return
             if count < self.settings.lock_attempts:
-                self.notify(Event("retrying", migration.id, f"{met.diag.message_primary}; in its way: {self.blockers}"))
+                self.notify(Event("retrying", id, f"{met.diag.message_primary}; in its way: {self.blockers}"))
                 time.sleep(_pause(count))
         raise LockTimeout(
-            f"{migration.id} met a lock in each of {count} attempts; in its way: {self.blockers}",
+            f"{id} met a lock in each of {count} attempts; in its way: {self.blockers}",
             hint="end the session that holds it (`inv db.sessions --kill`), or raise lock_timeout",
         ) from met
 
@@ -142,14 +122,14 @@ class Runner:
             python.run(self.connection, migration, direction, record, **self.limits(migration))
 
         try:
-            self.retrying(migration, attempt)
+            self.retrying(migration.id, attempt)
         except Refused as refused:
             raise failure(migration, refused.error) from refused.error
 
     def _transaction(self, migration: Migration, script: Script, record: str) -> None:
         text = message.transaction(script, record, **self.limits(migration))
         try:
-            self.retrying(migration, lambda: send(self.connection, text.text))
+            self.retrying(migration.id, lambda: send(self.connection, text.text))
         except Refused as refused:
             raise text.failure(refused) from refused.error
 

@@ -2,7 +2,7 @@
 
 It cannot be atomic, so it is made repeatable: an intent row first, then whatever an earlier attempt left is cleared
 away, then the statement, then a look at the result, then the record. A crash at any point leaves the intent row, and
-the next run begins again from there.
+the next run begins again from there. A statement that is refused leaves neither row nor half an index.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.sql import SQL, Identifier
 
-from pgproof.errors import Location, MigrationFailed
+from pgproof.errors import Location, MigrationError, MigrationFailed
 from pgproof.migrations import writer
+from pgproof.migrations.ledger import fetch_ledger
 from pgproof.migrations.message import Refused, failure, send
 from pgproof.sqltext import Statement, parse
 
@@ -40,40 +41,60 @@ def run(runner: Runner, migration: Migration, script: Script, record: Callable[[
         MigrationFailed: Postgres refused it, or what it made is not what it should be.
     """
     (statement,) = parse(script.text)
-    intent = "" if script is migration.rollback else writer.checksum(migration, "running")
-    runner.retrying(migration, lambda: _begin(runner.connection, writer.LOCK, intent))
+    row = fetch_ledger(runner.connection).rows.get(migration.id)
+    resumed = row is not None and row.state == "running"  # an earlier run died, and may have come to its end before
+    half_undone = script is migration and row is not None and row.applied_at is not None
+    intent = writer.checksum(migration, "running")
+    runner.retrying(migration.id, lambda: send(runner.connection, f"BEGIN; {writer.LOCK}{intent} COMMIT"))
     started = time.monotonic()
-    for name, value in runner.limits(migration).items():
-        runner.connection.execute(SQL("SET {} = {}").format(Identifier(name), value))
+    limits = runner.limits(migration)
+    runner.connection.execute(SQL("SET lock_timeout = {}").format(limits["lock_timeout"]))
+
+    def attempt() -> None:
+        _attempt(runner.connection, script, statement, statement_timeout=limits["statement_timeout"], resumed=resumed)
+
     try:
-        runner.retrying(migration, lambda: _attempt(runner.connection, script, statement))
-    except Refused as refused:
-        raise failure(script, statement.line, refused.error) from refused.error
-    finally:
-        _end_attempt(runner, statement)
-    send(runner.connection, f"BEGIN; {record(time.monotonic() - started)}{writer.UNLOCK} COMMIT")
-
-
-def _begin(connection: Connection[Any], lock: str, intent: str) -> None:
-    send(connection, f"BEGIN; {lock}{intent} COMMIT")
-
-
-def _end_attempt(runner: Runner, statement: Statement) -> None:
-    """Put the session back, and take away the invalid index that a refused CREATE INDEX leaves."""
-    if runner.connection.closed:
-        return
+        runner.retrying(migration.id, attempt)
+    except MigrationError as error:
+        nothing = writer.forget(migration) if script is migration else writer.checksum(migration, "applied")
+        nothing = "" if half_undone else nothing
+        _give_up(runner.connection, statement, nothing)
+        if isinstance(error, Refused):
+            raise failure(script, error.error, statement) from error.error
+        raise
     runner.connection.execute("RESET ALL")
-    _drop_invalid(runner.connection, statement)
+    done = writer.checksum(migration, "applied") if half_undone else record(time.monotonic() - started)
+    send(runner.connection, f"BEGIN; {done}{writer.UNLOCK} COMMIT")
 
 
-def _attempt(connection: Connection[Any], script: Script, statement: Statement) -> None:
-    if statement.kind == "IndexStmt":
+def _give_up(connection: Connection[Any], statement: Statement, nothing: str) -> None:
+    """Take away what the statement left, and say with `nothing` that it left nothing."""
+    try:
         _drop_invalid(connection, statement)
-        if _fetch_index(connection, statement) and not statement.tree.get("if_not_exists"):
-            return  # an earlier run built it and died before it could say so
-    send(connection, script.text)
+    except Refused:
+        nothing = ""  # a lock is in the way: the intent stays, and the next run clears the index away
+    connection.execute("RESET ALL")
+    send(connection, f"BEGIN; {nothing}{writer.UNLOCK} COMMIT")
+
+
+def _attempt(
+    connection: Connection[Any], script: Script, statement: Statement, *, statement_timeout: str, resumed: bool
+) -> None:
+    _drop_invalid(connection, statement)
+    if not (resumed and _fetch_index(connection, statement)):
+        _send_limited(connection, script.text, statement_timeout)
     if statement.kind == "IndexStmt":
         _verify(connection, script, statement)
+
+
+def _send_limited(connection: Connection[Any], text: str, statement_timeout: str) -> None:
+    """Send the statement, which has to be alone in its message; the limit is for it and not for our own queries."""
+    connection.execute(SQL("SET statement_timeout = {}").format(statement_timeout))
+    try:
+        send(connection, text)
+    finally:
+        if not connection.closed:
+            connection.execute("SET statement_timeout = 0")
 
 
 def _verify(connection: Connection[Any], script: Script, statement: Statement) -> None:
@@ -83,28 +104,29 @@ def _verify(connection: Connection[Any], script: Script, statement: Statement) -
     if found is None:
         raise MigrationFailed(f"index {name} is not there after the statement", at=at)
     _, _, valid, on_this_table, _ = found
-    if not valid:
-        raise MigrationFailed(f"index {name} is there but invalid", at=at, hint="run it again: it is rebuilt")
     if not on_this_table:
         hint = "IF NOT EXISTS found it and did nothing; choose another name"
         raise MigrationFailed(f"an index {name} exists on another table", at=at, hint=hint)
+    if not valid:
+        raise MigrationFailed(f"index {name} is there but invalid", at=at, hint="run it again: it is rebuilt")
 
 
 def _drop_invalid(connection: Connection[Any], statement: Statement) -> None:
     """Drop the index of `statement` if it is there and invalid; wait first while another session builds it."""
-    if statement.kind != "IndexStmt":
-        return
     while found := _fetch_index(connection, statement):
-        schema, name, valid, _, builder = found
-        if valid:
+        schema, name, valid, on_this_table, builder = found
+        if valid or not on_this_table:
             return
         if builder is None:
-            connection.execute(SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(Identifier(schema, name)))
+            drop = SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(Identifier(schema, name))
+            send(connection, drop.as_string())
             return
         time.sleep(0.2)
 
 
 def _fetch_index(connection: Connection[Any], statement: Statement) -> tuple[Any, ...] | None:
+    if statement.kind != "IndexStmt":
+        return None
     relation = statement.tree["relation"]
     schema = relation.get("schemaname")
     names = {

@@ -53,6 +53,9 @@ INSERT INTO {schema}._pgproof_migration VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (migration_id) DO UPDATE SET (state, sha256, meaning, rollback_sha256)
   = (excluded.state, excluded.sha256, excluded.meaning, excluded.rollback_sha256);
 
+PREPARE _pgproof_forget(text) AS
+DELETE FROM {schema}._pgproof_migration WHERE migration_id = $1;
+
 PREPARE _pgproof_erase(text, text, text) AS
 WITH yoyo AS (
   DELETE FROM {schema}._yoyo_migration WHERE migration_hash = $1
@@ -67,8 +70,8 @@ INSERT INTO {schema}._pgproof_repeatable VALUES ($1, $2, {stands_on}, clock_time
 ON CONFLICT (name) DO UPDATE SET (sha256, stands_on, took, applied_at)
   = (excluded.sha256, excluded.stands_on, excluded.took, excluded.applied_at);
 
-PREPARE _pgproof_to_repeat(text) AS
-DELETE FROM {schema}._pgproof_repeatable WHERE name = $1;
+PREPARE _pgproof_withdrawn(text) AS
+UPDATE {schema}._pgproof_repeatable SET sha256 = 'withdrawn' WHERE name = $1;
 """
 
 
@@ -102,14 +105,19 @@ def checksum(migration: Migration, state: Literal["applied", "running"]) -> str:
     return f"EXECUTE _pgproof_checksum({quote(migration.id)}, '{state}', {_checksums(migration)});"
 
 
+def forget(migration: Migration) -> str:
+    """Take the intent back: nothing of the statement is left."""
+    return f"EXECUTE _pgproof_forget({quote(migration.id)});"
+
+
 def record_repeatable(repeatable: Migration) -> str:
     """Say with which content a repeatable was run last."""
     return f"EXECUTE _pgproof_repeated({quote(repeatable.id)}, '{repeatable.sha256}');"
 
 
-def erase_repeatable(repeatable: Migration) -> str:
-    """Say that a repeatable has to run again."""
-    return f"EXECUTE _pgproof_to_repeat({quote(repeatable.id)});"
+def withdraw_repeatable(repeatable: Migration) -> str:
+    """Say that a repeatable is away, and has to run again: also when a rollback dies before it can put it back."""
+    return f"EXECUTE _pgproof_withdrawn({quote(repeatable.id)});"
 
 
 def _name(id: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEDGER = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_pgproof_*")
 """Tables of the ledger: how a database came to be is no part of what it is. `*` stands for any text."""
 
-_LEDGER_REGEX = f"^({'|'.join(LEDGER)})$".replace("*", ".*")
+LEDGER_REGEX = f"^({'|'.join(LEDGER)})$".replace("*", ".*")
 
 _FACTS = Path(__file__).with_name("catalog.sql")
 
@@ -92,7 +92,7 @@ def fetch_pinned(connection: Connection[Any], query: Path, values: Mapping[str, 
     with connection.pipeline(), connection.transaction(force_rollback=True):
         connection.execute(_PIN)
         with connection.cursor(row_factory=tuple_row) as cursor:
-            return cursor.execute(query.read_bytes(), {"ledger": _LEDGER_REGEX, **values}).fetchall()
+            return cursor.execute(query.read_bytes(), {"ledger": LEDGER_REGEX, **values}).fetchall()
 
 
 def diff(before: Catalog, after: Catalog) -> list[Difference]:

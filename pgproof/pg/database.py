@@ -34,7 +34,7 @@ _HINTS = (
     ("is the server running", "start it with inv db.up, or look at host and port"),
 )
 
-_EXISTS = "SELECT FROM pg_database WHERE datname = %s"
+_EXISTS = "SELECT true FROM pg_database WHERE datname = %s"
 _SESSIONS = """
 SELECT pid, usename AS role, application_name AS application, coalesce(host(client_addr), 'local') AS client,
        coalesce(state, '') AS state, backend_start AS since, query
@@ -47,7 +47,7 @@ SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 """
 _EXTENT = """
-SELECT count(*), coalesce(sum(reltuples) FILTER (WHERE relkind = 'r' AND reltuples > 0), 0)::bigint
+SELECT count(*), coalesce(pg_size_pretty(sum(pg_total_relation_size(pg_class.oid))), '0 bytes')
 FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p') AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_')
 """
@@ -167,7 +167,7 @@ def _describe(server: Server) -> str:
     place = f"database {server.database} on {url(conninfo, dbname=server.database)}"
     try:
         with connect(conninfo, dbname=server.database) as connection:
-            tables, rows = connection.execute(_EXTENT).fetchone() or (0, 0)
+            tables, size = connection.execute(_EXTENT).fetchone() or (0, "0 bytes")
     except ServerUnavailable:
         return place
-    return f"{place}: {tables} tables, about {rows:,} rows"
+    return f"{place}: {tables} tables, {size}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -12,9 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pgproof.errors import ServerUnavailable
-from pgproof.pg.account import choose_account
-from pgproof.pg.binaries import find_binaries
-from pgproof.pg.cluster import copy_cluster, force_to_disk
 from pgproof.pg.folder import ensure_folder, ensure_parents, hold_lock
 from pgproof.pg.postmaster import Postmaster, launch, read_postmaster, settle, stop
 from pgproof.pg.server import choose_maintenance
@@ -89,6 +85,10 @@ class EmbeddedServer:
         return self._home / "password"
 
     def _start(self) -> str:
+        from pgproof.pg.account import choose_account  # a server that runs already need not pay for its start
+        from pgproof.pg.binaries import find_binaries
+        from pgproof.pg.cluster import copy_cluster, force_to_disk
+
         account = choose_account()
         binaries = find_binaries(self.settings)
 
@@ -146,11 +146,13 @@ class EmbeddedServer:
         """TCP is open to every user of the machine; only the hash of the password travels."""
         if self._password.exists():
             return
+        from secrets import token_urlsafe
+
         from psycopg import sql
 
         from pgproof.pg.database import connect
 
-        password = secrets.token_urlsafe(24)
+        password = token_urlsafe(24)
         with connect(conninfo) as connection:
             hashed = connection.pgconn.encrypt_password(password.encode(), b"postgres", b"scram-sha-256")
             statement = sql.SQL("ALTER ROLE postgres PASSWORD {}").format(hashed.decode())

@@ -25,9 +25,14 @@ def named_loss(connection: Connection[Any], when: str) -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
-        if not connection.closed:
+        if not (connection.closed or is_last(error)):
             raise
         raise ServerUnavailable(
             f"the connection was lost {when}",
             hint="run it again: what was committed is in the ledger, the rest was rolled back",
         ) from error
+
+
+def is_last(error: psycopg.Error) -> bool:
+    """Whether the server ended the session with this error, as `pg_terminate_backend` makes it do."""
+    return error.diag.severity_nonlocalized in ("FATAL", "PANIC")

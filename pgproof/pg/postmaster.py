@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgproof.errors import ServerUnavailable
-from pgproof.pg.diagnosis import explain_failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +95,8 @@ def _await_ready(process: subprocess.Popen[bytes], data: Path, log: Path) -> Pos
     deadline = time.monotonic() + _PATIENCE
     while not ((found := read_postmaster(data)) and found.pid == process.pid and found.ready):
         if process.poll() is not None:
+            from pgproof.pg.diagnosis import explain_failure
+
             raise explain_failure(log.read_text(encoding="utf-8", errors="replace"), doing="start")
         if time.monotonic() > deadline:
             process.send_signal(signal.SIGINT)

@@ -36,8 +36,9 @@ class RemoteServer:
 
     def find(self) -> str | None:
         """Return the conninfo of its maintenance database if a server answers; nobody logs in."""
-        conninfo = self._maintenance
-        return conninfo if pq.PGconn.ping(conninfo.encode()) == pq.Ping.OK else None
+        patient = {"connect_timeout": CONNECT_TIMEOUT} | read_conninfo(self._maintenance)
+        answer = pq.PGconn.ping(make_conninfo("", **patient).encode())
+        return self._maintenance if answer == pq.Ping.OK else None
 
     def ensure_up(self) -> str:
         """Return the conninfo of its maintenance database; a server that does not answer is told by `connect`."""
@@ -59,5 +60,4 @@ class RemoteServer:
 
     @property
     def _maintenance(self) -> str:
-        parts = {"connect_timeout": str(CONNECT_TIMEOUT)} | read_conninfo(self._url)
-        return make_conninfo("", **parts | {"dbname": choose_maintenance(self.database)})
+        return make_conninfo("", **read_conninfo(self._url) | {"dbname": choose_maintenance(self.database)})

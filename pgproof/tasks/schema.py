@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
-from pgproof import migrations, seeds
+from pgproof import migrations
+from pgproof.errors import MigrationError
 from pgproof.migrations import DRIFT, PENDING, Entry, Event, Outcome, compare, fetch_ledger, find
 from pgproof.pg import database
 from pgproof.pg.database import check_destruction
 from pgproof.tasks.server import YES_DESTROY
-from pgproof.tasks.task import place_task
+from pgproof.tasks.task import count, place_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from psycopg import Connection
 
-    from pgproof.migrations import Migration
+    from pgproof.migrations import Folder, Migration
+    from pgproof.seeds import Seed
     from pgproof.tasks.screen import Screen
     from pgproof.tasks.task import Place
 
@@ -33,30 +35,32 @@ def migrate(place: Place, to: str | None = None, dry_run: bool = False) -> None:
     folder = place.folder
     with place.connect() as connection:
         if dry_run:
-            _show_sql(place.screen, migrations.pending(compare(folder.migrations, fetch_ledger(connection)), to=to))
+            todo, again = migrations.find_pending(folder, fetch_ledger(connection), to=to)
+            _show_sql(place.screen, [*todo, *again])
             return
-        _migrate(place, connection, to=to)
+        _migrate(place, connection, folder, to=to)
 
 
 @place_task(
-    help={"steps": "how many (default 1)", "to": f"the last one to keep: {_TO}", "dry_run": _DRY, **YES_DESTROY},
+    help={"steps": "how many, without --to", "to": f"the last one to keep: {_TO}", "dry_run": _DRY, **YES_DESTROY},
 )
 def rollback(
     place: Place,
-    steps: int | None = None,
+    steps: str = "1",
     to: str | None = None,
     dry_run: bool = False,  # noqa: FBT001, FBT002
     yes_destroy: str | None = None,
 ) -> None:
     """Undo migrations, newest first."""
     folder = place.folder
-    chosen: dict[str, Any] = {"to": to, "steps": steps if steps is not None or to else 1}
+    chosen: dict[str, Any] = {"to": to} if to else {"steps": count("--steps", steps)}
+    if not dry_run:
+        check_destruction(place.server, what="db.rollback", allowed=yes_destroy)
     with place.connect() as connection:
         if dry_run:
             entries = compare(folder.migrations, fetch_ledger(connection))
             _show_sql(place.screen, migrations.to_roll_back(entries, **chosen), back=True)
             return
-        check_destruction(place.server, what="db.rollback", allowed=yes_destroy)
         outcome = migrations.roll_back(connection, folder, place.settings, notify=follow(place.screen), **chosen)
         _conclude(place.screen, outcome, "rolled back")
 
@@ -65,11 +69,13 @@ def rollback(
 def redo(place: Place, yes_destroy: str | None = None) -> None:
     """Undo the newest migration and apply it again."""
     folder = place.folder
+    check_destruction(place.server, what="db.redo", allowed=yes_destroy)
     with place.connect() as connection:
-        check_destruction(place.server, what="db.redo", allowed=yes_destroy)
         undone = migrations.roll_back(connection, folder, place.settings, steps=1, notify=follow(place.screen))
         if undone.changed:
-            _migrate(place, connection, to=undone.changed[0])
+            _migrate(place, connection, folder, to=undone.changed[0])
+        else:
+            _conclude(place.screen, undone, "rolled back")
 
 
 @place_task(help={"json": "for a script"})
@@ -77,8 +83,10 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     """Show server, database and the ledger beside the files; changes and starts nothing."""
     folder = place.folder
     with place.connect_if_up() as connection:
-        entries = compare(folder.migrations, fetch_ledger(connection))
+        ledger = fetch_ledger(connection)
         version = connection.info.server_version
+    entries = compare(folder.migrations, ledger)
+    again = [each.id for each in migrations.to_repeat(folder.repeatables, ledger)]
     head = {
         "server": place.server.kind,
         "version": f"{version // 10000}.{version % 10000}",
@@ -91,25 +99,27 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
         "drift": sum(each.condition in DRIFT for each in entries),
     }
     if json:
-        place.screen.say(dumps({**head, **counts, "migrations": list(map(_as_dict, entries))}, indent=2))
+        listed = {"migrations": list(map(_as_dict, entries)), "to_repeat": again}
+        place.screen.say(dumps({**head, **counts, **listed}, indent=2))
         return
     place.screen.say("{database} on {server} PostgreSQL {version}  {url}".format(**head))
     place.screen.table(["migration", "condition", "applied", "took", "note"], list(map(_as_row, entries)))
-    place.screen.say(", ".join(f"{number} {word}" for word, number in counts.items()))
+    place.screen.say(", ".join(f"{number} {word}" for word, number in {**counts, "to repeat": len(again)}.items()))
 
 
 @place_task(help=YES_DESTROY)
 def seed(place: Place, yes_destroy: str | None = None) -> None:
     """Load the seeds; twice changes nothing."""
+    files = _read_seeds(place)
     check_destruction(place.server, what="db.seed", allowed=yes_destroy)
     with place.connect() as connection:
-        _seed(place, connection)
+        _seed(place, connection, files)
 
 
 @place_task(help=YES_DESTROY)
 def reset(place: Place, yes_destroy: str | None = None) -> None:
     """Drop, create, migrate and seed."""
-    folder = place.folder  # a folder that cannot be read costs no database
+    folder, files = place.folder, _read_seeds(place)  # what cannot be read costs no database
     maintenance = place.server.ensure_up()
     check_destruction(place.server, what="db.reset", allowed=yes_destroy)
     name = place.server.database
@@ -117,53 +127,64 @@ def reset(place: Place, yes_destroy: str | None = None) -> None:
     database.ensure_created(maintenance, name)
     place.screen.say(f"{'dropped and created' if dropped else 'created'} {name} on the {place.server.kind} server")
     with place.connect() as connection:
-        _migrate(place, connection)
-        _seed(place, connection)
-    del folder
+        _migrate(place, connection, folder)
+        _seed(place, connection, files)
     place.screen.say(place.url())
 
 
 @place_task(help={"name": "what it does, such as add_bio_to_users"})
 def new(place: Place, name: str) -> None:
     """Write the next migration and its rollback, to be filled in."""
-    for path in migrations.write_new(place.settings.migrations, name):
+    from pgproof.migrations.new import write_new
+
+    for path in write_new(place.settings.migrations, name):
         place.screen.say(str(path.relative_to(place.settings.root)))
 
 
 @place_task(help={"name": _TO})
 def mark(place: Place, name: str) -> None:
     """Say that a migration is applied, without running it."""
+    from pgproof.migrations import marks
+
     with place.connect() as connection:
         entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
-        migrations.mark(connection, [entry.migration] if entry.migration else [], place.settings)
+        if entry.migration is None:
+            raise MigrationError(f"already applied, and its file is gone: {entry.id}")
+        marks.mark(connection, [entry.migration], place.settings)
         place.screen.say(f"marked {entry.id}")
 
 
 @place_task(help={"name": _TO})
 def unmark(place: Place, name: str) -> None:
     """Forget that a migration is applied, without undoing it."""
+    from pgproof.migrations import marks
+
     with place.connect() as connection:
         entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
-        migrations.unmark(connection, [entry.id], place.settings)
+        marks.unmark(connection, [entry.id], place.settings)
         place.screen.say(f"unmarked {entry.id}")
 
 
 @place_task(help={"at": f"the last one that the database has already: {_TO}"})
 def baseline(place: Place, at: str) -> None:
     """Adopt a database that exists already: mark everything up to and with a migration."""
+    from pgproof.migrations import marks
+
     with place.connect() as connection:
         entries = compare(place.folder.migrations, fetch_ledger(connection))
         entry = find(entries, at)
         chosen = [each.migration for each in entries[: entries.index(entry) + 1] if each.migration]
-        migrations.mark(connection, chosen, place.settings)
+        marks.mark(connection, chosen, place.settings)
         place.screen.say(f"marked {len(chosen)} migrations, up to {entry.id}")
 
 
 @place_task()
 def repair(place: Place) -> None:
     """Accept edits of comments and layout, and record checksums of what yoyo applied."""
+    from pgproof.migrations import marks
+
     with place.connect() as connection:
-        mended = migrations.repair(connection, place.folder.migrations, place.settings)
+        mended = marks.repair(connection, place.folder.migrations, place.settings)
         place.screen.say(f"recorded checksums of {', '.join(mended)}" if mended else "nothing to repair")
 
 
@@ -213,8 +234,8 @@ def follow(screen: Screen) -> Callable[[Event], None]:
     return tell
 
 
-def _migrate(place: Place, connection: Connection[Any], *, to: str | None = None) -> None:
-    outcome = migrations.migrate(connection, place.folder, place.settings, to=to, notify=follow(place.screen))
+def _migrate(place: Place, connection: Connection[Any], folder: Folder, *, to: str | None = None) -> None:
+    outcome = migrations.migrate(connection, folder, place.settings, to=to, notify=follow(place.screen))
     _conclude(place.screen, outcome, "applied")
 
 
@@ -228,9 +249,17 @@ def _conclude(screen: Screen, outcome: Outcome, verb: str) -> None:
         raise Exit("error: the migrations are applied, but left what should not stay", code=1)
 
 
-def _seed(place: Place, connection: Connection[Any]) -> None:
-    loaded = seeds.load(connection, seeds.read_seeds(place.settings.seeds))
-    for each in loaded:
+def _read_seeds(place: Place) -> list[Seed]:
+    from pgproof.seeds import read_seeds  # a migrate need not pay for it
+
+    return read_seeds(place.settings.seeds)
+
+
+def _seed(place: Place, connection: Connection[Any], files: list[Seed]) -> None:
+    from pgproof.seeds import load
+
+    place.screen.busy("seeds")
+    for each in load(connection, files):
         place.screen.say(f"{'seeded':<11} {each.name:<48} {each.changed} rows")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class PlainScreen:
 
 
 class RichScreen:
-    """Colour, tables and a spinner for a person."""
+    """Colour, tables and, while something takes its time, a spinner for a person."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -68,27 +68,29 @@ class RichScreen:
 
     def say(self, text: str, word: str = "") -> None:
         """Write a line in the look of its word."""
-        self._console.print(text, style=_STYLES.get(word, ""), markup=False, highlight=False, soft_wrap=True)
+        look = _STYLES.get(word, "")
+        self._console.print(text, style=look, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write a table; a cell that is one of our words has its look."""
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")  # a name that is cut is no name
         for row in rows:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
         self._console.print(table)
 
     def busy(self, text: str) -> None:
-        """Turn a spinner beside the text."""
+        """Turn a spinner beside the text, until `close`."""
         self._status.update(text)
+        self._status.start()
 
-    @contextmanager
-    def showing(self) -> Iterator[RichScreen]:
-        """Show the spinner while the block runs."""
-        with self._status:
-            yield self
+    def close(self) -> None:
+        """Stop the spinner and give the cursor back."""
+        self._status.stop()
 
 
 @contextmanager
@@ -99,5 +101,5 @@ def open_screen(*, ci: bool) -> Iterator[Screen]:
         return
     from rich.console import Console
 
-    with RichScreen(Console()).showing() as screen:
+    with closing(RichScreen(Console())) as screen:
         yield screen

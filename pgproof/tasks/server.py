@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pgproof.pg import database
 from pgproof.pg.conninfo import split_secrets
 from pgproof.pg.database import check_destruction
-from pgproof.tasks.task import place_task
+from pgproof.tasks.task import count, place_task
 
 if TYPE_CHECKING:
     from pgproof.tasks.task import Place
@@ -21,6 +21,7 @@ YES_DESTROY = {"yes_destroy": "name of the database, where it is not a local one
 def up(place: Place) -> None:
     """Start the server; once is enough."""
     place.server.ensure_up()
+    place.find()  # a server given by URL is not ours to start: whether it answers is all that can be said
     place.screen.say(f"{place.server.kind} server is up")
 
 
@@ -49,9 +50,9 @@ def psql(place: Place) -> None:
 
 
 @place_task(help={"lines": "how many"})
-def logs(place: Place, lines: int = 40) -> None:
+def logs(place: Place, lines: str = "40") -> None:
     """Show the end of the server's log."""
-    place.screen.say(place.server.read_log(lines).rstrip())
+    place.screen.say(place.server.read_log(count("--lines", lines)).rstrip())
 
 
 @place_task(help={"kill": "disconnect them all"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -14,9 +15,8 @@ import psycopg
 from invoke import Context, Exit, Task
 from psycopg.conninfo import make_conninfo
 
-from pgproof.errors import PgproofError, ServerUnavailable
+from pgproof.errors import PgproofError, ServerUnavailable, SettingsError
 from pgproof.migrations import Folder, read_folder
-from pgproof.pg.binaries import find_binaries
 from pgproof.pg.conninfo import url
 from pgproof.pg.database import connect_runner
 from pgproof.pg.server import Server, choose_server
@@ -66,6 +66,9 @@ class Place:
         """Return the conninfo of the running server's maintenance database."""
         if conninfo := self.server.find():
             return conninfo
+        if self.server.kind == "url":
+            what = f"no server answers at {url(self.settings.url or '')}"
+            raise ServerUnavailable(what, hint="is the URL right, and the server open to this machine?")
         raise ServerUnavailable(f"the {self.server.kind} server is not running", hint="`inv db.up` starts it")
 
     def conninfo(self) -> str:
@@ -74,6 +77,8 @@ class Place:
 
     def program(self, name: str) -> Path:
         """Return the path of a Postgres program that comes with the server's binaries."""
+        from pgproof.pg.binaries import find_binaries
+
         return find_binaries(self.settings).program(name)
 
     def url(self, *, show_password: bool = False) -> str:
@@ -106,6 +111,13 @@ def _with_place(body: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def count(option: str, text: str) -> int:
+    """Return the number that an option was given; where Invoke converts it, a typing error ends in a traceback."""
+    if not text.isdecimal() or int(text) == 0:
+        raise SettingsError(f"{option} {text!r} is not a number from 1 on")
+    return int(text)
+
+
 class expected_errors:  # noqa: N801  (used as a statement)
     """Turn what a user is expected to meet into a line on stderr and exit code 1; anything else is a bug."""
 
@@ -118,6 +130,9 @@ class expected_errors:  # noqa: N801  (used as a statement)
             raise Exit(f"error: {error}", code=1) from error
         if isinstance(error, psycopg.Error):
             raise Exit(f"error: {str(error).strip()} ({error.sqlstate or 'no SQLSTATE'})", code=1) from error
+        if isinstance(error, BrokenPipeError):  # `inv db.status | head`: who reads has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=141) from error
         if isinstance(error, KeyboardInterrupt):
             raise Exit("interrupted", code=130) from error
 

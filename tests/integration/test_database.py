@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -108,14 +109,13 @@ def test_destruction_of_what_is_not_ours_says_what_would_be_lost(database: str):
     with connect(database) as connection:
         connection.execute("CREATE TABLE posts AS SELECT generate_series(1, 3000) AS id")
         connection.execute("CREATE TABLE empty (id int)")
-        connection.execute("ANALYZE posts")
     far = FarServer(make_conninfo(database, sslpassword="hunter2"), name_of(database))
 
     with pytest.raises(DestructionRefused) as caught:
         check_destruction(far, what="db.reset", allowed=None)
 
     assert caught.value.what.startswith(f"db.reset would destroy database {far.database} on postgresql://")
-    assert caught.value.what.endswith("2 tables, about 3,000 rows")
+    assert re.search(r": 2 tables, 1\d\d kB$", caught.value.what)
     assert f"--yes-destroy={far.database}" in caught.value.hint
     assert "hunter2" not in str(caught.value)
 
