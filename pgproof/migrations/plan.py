@@ -184,7 +184,7 @@ def _judge(migration: Migration, row: Row | None, *, overtaken: bool) -> Conditi
 
 def _rollback_note(migration: Migration, row: Row) -> str:
     if row.state == "running":
-        return "its rollback was interrupted; roll it back again"
+        return "its rollback was interrupted: `inv db.rollback` finishes it, `inv db.migrate` takes it back"
     now = migration.rollback.sha256 if migration.rollback else None
     return "" if now == row.rollback_sha256 else "its rollback was edited since"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
     from pgproof.pg.server import Server
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what psycopg logs, we raise
 
 CONNECT_TIMEOUT = 10  # seconds; libpq's own is the kernel's, two minutes and more
 
@@ -84,14 +87,17 @@ def connect(conninfo: str, *, dbname: str | None = None, **options: Any) -> psyc
         raise _explain(error) from error
 
 
-def connect_runner(conninfo: str, *, dbname: str, program: str) -> psycopg.Connection[TupleRow]:
+def connect_runner(
+    conninfo: str, *, dbname: str, program: str, lock_timeout: str = "0"
+) -> psycopg.Connection[TupleRow]:
     """Open a connection whose server process ends soon after its client is gone, and never because it is idle.
 
     Otherwise a statement goes on after its runner was killed, for hours perhaps, and holds its locks. As options of
-    the connection, because a migration may RESET ALL. `program` is what others see in pg_stat_activity.
+    the connection, because a migration may RESET ALL. `program` is what others see in pg_stat_activity, and
+    `lock_timeout` for what we read and write ourselves: each migration has its own.
     """
     given = read_conninfo(conninfo).get("options", "")
-    options = f"{given} -c idle_session_timeout=0".lstrip()
+    options = f"{given} -c idle_session_timeout=0 -c lock_timeout={lock_timeout}".lstrip()
     try:
         watchful = f"{options} -c client_connection_check_interval=500ms"
         return connect(conninfo, dbname=dbname, application_name=program, options=watchful)

@@ -60,7 +60,8 @@ class Place:
         return self._connect(self.find())
 
     def _connect(self, conninfo: str) -> Connection[Any]:
-        return connect_runner(conninfo, dbname=self.server.database, program=_program())
+        limit = self.settings.lock_timeout.replace(" ", "")  # a space would end libpq's option
+        return connect_runner(conninfo, dbname=self.server.database, program=_program(), lock_timeout=limit)
 
     def find(self) -> str:
         """Return the conninfo of the running server's maintenance database."""

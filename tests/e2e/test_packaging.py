@@ -36,12 +36,12 @@ def test_the_wheel_holds_the_package_with_its_sql_and_types(built: Path):
     assert {"pgproof/py.typed", "pgproof/pg/catalog.sql", "pgproof/pg/sweep.sql"} <= names
 
 
-def test_the_sdist_holds_sources_tests_and_what_explains_them(built: Path):
+def test_the_sdist_holds_sources_and_what_explains_them(built: Path):
     [sdist] = built.glob("pgproof-*.tar.gz")
     with tarfile.open(sdist) as archive:
         tops = {name.partition("/")[2].partition("/")[0] for name in archive.getnames()}
 
-    assert {"pgproof", "tests", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= tops
+    assert {"pgproof", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= tops
     assert not {".venv", ".git", ".ci"} & tops
 
 

@@ -213,7 +213,7 @@ def test_destroying_elsewhere_says_what_and_goes_on_only_with_its_name(guarded: 
 
     error = guarded.refuse("db.drop", "--server=url", **elsewhere)
     assert error.startswith(f"db.drop would destroy database shop on {place}")
-    assert re.search(r": \d+ tables, about \d+ rows\n  hint: .*: --yes-destroy=shop\n$", error)
+    assert re.search(r": \d+ tables, \d+ kB\n  hint: .*: --yes-destroy=shop\n$", error)
     assert "; --yes-destroy names shops\n" in guarded.refuse(
         "db.reset", "--server=url", "--yes-destroy=shops", **elsewhere
     )

@@ -232,7 +232,10 @@ def test_a_rollback_that_builds_an_index_is_finished_by_the_next_run(table):
     table.migrate()
     table.connection.execute("UPDATE _pgproof_migration SET state = 'running' WHERE migration_id = '0003_drop'")
     table.connection.execute("CREATE INDEX a_x ON a (x)")
-    assert table.entries()[-1].note == "its rollback was interrupted; roll it back again"
+    assert (
+        table.entries()[-1].note
+        == "its rollback was interrupted: `inv db.rollback` finishes it, `inv db.migrate` takes it back"
+    )
 
     assert table.roll_back(steps=1).changed == ("0003_drop",)
 

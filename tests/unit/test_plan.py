@@ -115,7 +115,10 @@ def test_an_edited_rollback_is_noted(files):
 def test_an_interrupted_rollback_is_noted(files):
     (entry, *_) = compare(files, ledger(row(files[0], state="running")))
 
-    assert (entry.condition, entry.note) == ("applied", "its rollback was interrupted; roll it back again")
+    assert (entry.condition, entry.note) == (
+        "applied",
+        "its rollback was interrupted: `inv db.rollback` finishes it, `inv db.migrate` takes it back",
+    )
 
 
 def test_drift_is_refused_with_every_file_and_what_to_do(files):
