@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pgproof.errors import LedgerDrift, Location, MigrationError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pgproof.migrations.files import Migration
@@ -80,11 +80,17 @@ def compare(migrations: Sequence[Migration], ledger: Ledger) -> list[Entry]:
     last = max((index for index, each in enumerate(migrations) if each.id in applied), default=-1)
     entries = [_entry(each, ledger.rows.get(each.id), overtaken=index < last) for index, each in enumerate(migrations)]
     known = {each.id for each in migrations}
-    pending = {each.sha256: each.id for each in migrations if each.id not in applied}
-    gone = [row for id, row in applied.items() if id not in known]
+    return entries + _missing(migrations, [row for id, row in applied.items() if id not in known], applied)
+
+
+def _missing(migrations: Sequence[Migration], gone: Sequence[Row], applied: Mapping[str, Row]) -> list[Entry]:
+    """Return an entry for each row without a file; content is compared only where there is one."""
+    if not gone:
+        return []
     folder = migrations[0].path
-    return entries + [
-        Entry(row.id, folder.with_name(f"{row.id}.sql"), "missing", None, row, pending.get(row.sha256 or "", ""))
+    new = {each.sha256: each.id for each in migrations if each.id not in applied}
+    return [
+        Entry(row.id, folder.with_name(f"{row.id}.sql"), "missing", None, row, new.get(row.sha256 or "", ""))
         for row in gone
     ]
 
