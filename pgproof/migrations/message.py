@@ -10,6 +10,7 @@ from psycopg import errors, generators, pq
 
 from pgproof.errors import Location, MigrationError, MigrationFailed
 from pgproof.migrations.writer import LOCK, UNLOCK
+from pgproof.pg.diagnosis import explain_missing_extension
 from pgproof.pg.loss import is_last
 from pgproof.sqltext import Statement, parse
 
@@ -103,7 +104,8 @@ def failure(
     parts += [f"  statement: {_shorten(_mask(statement.text))}"] if statement else []
     parts += [f"  {name}: {_mask(text)}" for name, text in _server_notes(said) if text]
     at = Location(script.path, line or (statement.line if statement else None))
-    return MigrationFailed("\n".join(parts), at=at, hint=_mask(said.message_hint or ""))
+    hint = explain_missing_extension(said.message_primary or "") or _mask(said.message_hint or "")
+    return MigrationFailed("\n".join(parts), at=at, hint=hint)
 
 
 def send(connection: Connection[Any], text: str) -> list[pq.abc.PGresult]:

@@ -325,6 +325,13 @@ def test_between_two_attempts_nobody_waits_behind_us(locked):
     assert seen == [(1,), (1,)]  # the holder's own
 
 
+def test_an_extension_that_the_server_does_not_ship_is_said_with_what_to_choose(project):
+    project.add("0001_a", "CREATE EXTENSION nosuch_extension;\n")
+
+    with pytest.raises(MigrationFailed, match="do not ship nosuch_extension: use --server=container"):
+        project.migrate()
+
+
 def test_a_migration_may_have_a_lock_timeout_of_its_own(locked):
     locked.choose(lock_timeout="1h", lock_attempts=1)
     locked.add("0002_b", "-- lock_timeout: 20ms\nALTER TABLE a ADD COLUMN b int;\n")
