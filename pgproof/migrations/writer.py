@@ -126,7 +126,7 @@ def _name(id: str) -> str:
 
 
 def _checksums(migration: Migration) -> str:
-    rollback = quote(migration.rollback and migration.rollback.sha256)
+    rollback = f"'{migration.rollback.sha256}'" if migration.rollback else "NULL"
     return f"'{migration.sha256}', '{migration.meaning}', {rollback}"
 
 

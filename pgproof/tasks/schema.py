@@ -9,20 +9,18 @@ from invoke import Exit
 
 from pgproof import migrations
 from pgproof.errors import MigrationError
-from pgproof.migrations import DRIFT, PENDING, Entry, Event, Outcome, compare, fetch_ledger, find
+from pgproof.migrations import DRIFT, PENDING, compare, fetch_ledger, find
 from pgproof.pg import database
 from pgproof.pg.database import check_destruction
+from pgproof.tasks.report import as_dict, as_row, conclude, follow, show_sql
 from pgproof.tasks.server import YES_DESTROY
 from pgproof.tasks.task import count, place_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from psycopg import Connection
 
-    from pgproof.migrations import Folder, Migration
+    from pgproof.migrations import Folder
     from pgproof.seeds import Seed
-    from pgproof.tasks.screen import Screen
     from pgproof.tasks.task import Place
 
 _TO = "a migration: its name, or as much of its beginning as only it has"
@@ -36,7 +34,7 @@ def migrate(place: Place, to: str | None = None, dry_run: bool = False) -> None:
     with place.connect() as connection:
         if dry_run:
             todo, again = migrations.find_pending(folder, fetch_ledger(connection), to=to)
-            _show_sql(place.screen, [*todo, *again])
+            show_sql(place.screen, [*todo, *again])
             return
         _migrate(place, connection, folder, to=to)
 
@@ -59,10 +57,10 @@ def rollback(
     with place.connect() as connection:
         if dry_run:
             entries = compare(folder.migrations, fetch_ledger(connection))
-            _show_sql(place.screen, migrations.to_roll_back(entries, **chosen), back=True)
+            show_sql(place.screen, migrations.to_roll_back(entries, **chosen), back=True)
             return
         outcome = migrations.roll_back(connection, folder, place.settings, notify=follow(place.screen), **chosen)
-        _conclude(place.screen, outcome, "rolled back")
+        conclude(place.screen, outcome, "rolled back")
 
 
 @place_task(help=YES_DESTROY)
@@ -75,7 +73,7 @@ def redo(place: Place, yes_destroy: str | None = None) -> None:
         if undone.changed:
             _migrate(place, connection, folder, to=undone.changed[0])
         else:
-            _conclude(place.screen, undone, "rolled back")
+            conclude(place.screen, undone, "rolled back")
 
 
 @place_task(help={"json": "for a script"})
@@ -99,11 +97,11 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
         "drift": sum(each.condition in DRIFT for each in entries),
     }
     if json:
-        listed = {"migrations": list(map(_as_dict, entries)), "to_repeat": again}
+        listed = {"migrations": list(map(as_dict, entries)), "to_repeat": again}
         place.screen.say(dumps({**head, **counts, **listed}, indent=2))
         return
     place.screen.say("{database} on {server} PostgreSQL {version}  {url}".format(**head))
-    place.screen.table(["migration", "condition", "applied", "took", "note"], list(map(_as_row, entries)))
+    place.screen.table(["migration", "condition", "applied", "took", "note"], list(map(as_row, entries)))
     place.screen.say(", ".join(f"{number} {word}" for word, number in {**counts, "to repeat": len(again)}.items()))
 
 
@@ -220,33 +218,9 @@ def dump(place: Place, check: bool = False) -> None:  # noqa: FBT001, FBT002
         raise Exit("error: schema.sql is not what the migrations give\n  hint: `inv db.dump`", code=1)
 
 
-def follow(screen: Screen) -> Callable[[Event], None]:
-    """Return a listener that tells each event as a line."""
-
-    def tell(event: Event) -> None:
-        if event.kind == "begun":
-            screen.busy(event.id)
-        elif event.kind in ("waiting", "retrying", "notice"):
-            screen.say(f"{event.kind}: {' '.join(filter(None, (event.id, event.text)))}", event.kind)
-        else:
-            screen.say(f"{event.kind:<11} {event.id:<48} {_milliseconds(event.took)}", event.kind)
-
-    return tell
-
-
 def _migrate(place: Place, connection: Connection[Any], folder: Folder, *, to: str | None = None) -> None:
     outcome = migrations.migrate(connection, folder, place.settings, to=to, notify=follow(place.screen))
-    _conclude(place.screen, outcome, "applied")
-
-
-def _conclude(screen: Screen, outcome: Outcome, verb: str) -> None:
-    screen.say(f"{verb} {len(outcome.changed)}" if outcome.changed else "nothing to do")
-    for finding in outcome.notes:
-        screen.say(f"note: {finding}", "notice")
-    for finding in outcome.failures:
-        screen.say(f"made by this run: {finding}", "edited")
-    if outcome.failures:
-        raise Exit("error: the migrations are applied, but left what should not stay", code=1)
+    conclude(place.screen, outcome, "applied")
 
 
 def _read_seeds(place: Place) -> list[Seed]:
@@ -261,32 +235,3 @@ def _seed(place: Place, connection: Connection[Any], files: list[Seed]) -> None:
     place.screen.busy("seeds")
     for each in load(connection, files):
         place.screen.say(f"{'seeded':<11} {each.name:<48} {each.changed} rows")
-
-
-def _show_sql(screen: Screen, chosen: Sequence[Migration], *, back: bool = False) -> None:
-    for each in chosen:
-        script = each.rollback if back and each.rollback else each
-        screen.say(f"-- {script.path.name}\n{script.text.rstrip()}\n")
-    screen.say(f"-- {len(chosen)} to {'roll back' if back else 'apply'}; nothing was changed")
-
-
-def _as_dict(entry: Entry) -> dict[str, Any]:
-    row = entry.row
-    return {
-        "id": entry.id,
-        "condition": entry.condition,
-        "applied_at": row.applied_at.isoformat() if row and row.applied_at else None,
-        "took": row.took if row else None,
-        "note": entry.note,
-    }
-
-
-def _as_row(entry: Entry) -> list[str]:
-    row = entry.row
-    applied = f"{row.applied_at:%Y-%m-%d %H:%M:%S}" if row and row.applied_at else ""
-    took = _milliseconds(row.took) if row and row.took is not None else ""
-    return [entry.id, entry.condition, applied, took, entry.note]
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"  # noqa: PLR2004

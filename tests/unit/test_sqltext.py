@@ -198,5 +198,5 @@ def test_what_does_not_look_special_is_split_alike_by_yoyo_and_postgres(sql):
     except ParseError:
         return
 
-    if not rules._SPLITS_SPECIALLY.search(sql):  # noqa: SLF001 - the promise is about this pattern
+    if rules.splits_plainly(sql):
         assert ours == [stripped for each in sqlparse.split(sql) if (stripped := code(each))]
