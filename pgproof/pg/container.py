@@ -17,7 +17,7 @@ from pgproof.errors import ServerUnavailable
 from pgproof.pg import engine
 from pgproof.pg.diagnosis import explain_failure
 from pgproof.pg.folder import hold_lock
-from pgproof.pg.server import choose_maintenance
+from pgproof.pg.server import NOTHING_IS_KEPT, choose_maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,14 +33,6 @@ _LOG_TAIL = 50  # lines; enough to hold what a server says before it ends
 
 # A place of our own: official images before 18 put a volume, which is on disk, over their data folder.
 _MEMORY = "/var/lib/pgproof"
-_NOTHING_IS_KEPT = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "autovacuum": "off",  # it would wake up in the midst of a test, and has no time to be of use
-}
 
 
 @dataclass(frozen=True)
@@ -169,7 +161,7 @@ def _start_throwaway(image: str, password: str) -> DockerContainer:
         container = (
             DockerContainer(image)
             .with_envs(POSTGRES_USER="postgres", POSTGRES_PASSWORD=password, PGDATA=f"{_MEMORY}/data")
-            .with_command(["postgres", *(f"--{name}={value}" for name, value in _NOTHING_IS_KEPT.items())])
+            .with_command(["postgres", *(f"--{name}={value}" for name, value in NOTHING_IS_KEPT.items())])
             .with_tmpfs_mount(_MEMORY)
             .with_kwargs(shm_size="256m")  # Docker's 64 MB are too few for parallel queries
         )

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from pgproof.settings import ServerKind, Settings
 
 
+NOTHING_IS_KEPT = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",  # it would wake up in the midst of a test, and has no time to be of use
+}
+"""How a throw-away server is configured: nothing outlives it, so nothing has to be safe."""
+
+
 class Server(Protocol):
     """A PostgreSQL server that the project's database lives on."""
 

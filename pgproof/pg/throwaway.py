@@ -19,6 +19,7 @@ from pgproof.pg.binaries import find_binaries
 from pgproof.pg.cluster import copy_cluster
 from pgproof.pg.folder import hold_lock
 from pgproof.pg.postmaster import launch
+from pgproof.pg.server import NOTHING_IS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own, closed to others, is made in it
 _ROOM = 1 << 30  # bytes that must be free there: a container's default of 64 MB holds no test database
 
-_NOTHING_IS_KEPT = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "autovacuum": "off",  # it would wake up in the midst of a test, and has no time to be of use
-    "listen_addresses": "",
-}
 
 # Waits for the end of its input, which is our end too, even by SIGKILL; then ends the server and removes its
 # folder. A pid alone may be somebody else's by now: only a process that works in the data directory is ended.
@@ -63,7 +55,7 @@ def throwaway_embedded(settings: Settings) -> Iterator[str]:
     binaries = find_binaries(settings)
     with _own_folder(account) as folder:
         copy_cluster(binaries, account, settings.cache, folder / "data")
-        config = _NOTHING_IS_KEPT | {"unix_socket_directories": f'"{folder}"'}
+        config = NOTHING_IS_KEPT | {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
         process, found = launch(binaries, account, folder / "data", log=folder / "postgres.log", config=config)
         try:
             yield found.local_conninfo("postgres")
