@@ -63,10 +63,15 @@ def find_drift(live: str, folder: Folder, settings: Settings, server: Server) ->
 def write_dump(path: Path, folder: Folder, settings: Settings, server: Server, pg_dump: Path) -> bool:
     """Write the schema that `folder` gives as SQL text; True if the file was stale or absent."""
     text = dump(folder, settings, server, pg_dump)
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if is_current(path, text):
         return False
     path.write_text(text, encoding="utf-8")
     return True
+
+
+def is_current(path: Path, text: str) -> bool:
+    """Whether the file is there and says `text`."""
+    return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 def dump(folder: Folder, settings: Settings, server: Server, pg_dump: Path) -> str:

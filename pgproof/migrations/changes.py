@@ -32,7 +32,7 @@ def find_pending(folder: Folder, ledger: Ledger, *, to: str | None = None) -> tu
     """
     entries = plan.compare(folder.migrations, ledger)
     todo = plan.pending(entries, to=to)
-    if len(todo) < len(plan.pending(entries)):
+    if to is not None and len(todo) < len(plan.pending(entries)):
         return todo, []
     return todo, list(folder.repeatables) if todo else plan.to_repeat(folder.repeatables, ledger)
 
@@ -60,8 +60,7 @@ def migrate(
         return Outcome()
     from pgproof.migrations import rules, session  # only a run that has something to do pays for them
 
-    position = {each.id: index for index, each in enumerate(folder.migrations)}
-    _refuse([problem for each in (*todo, *again) for problem in rules.check(each, position)])
+    _refuse([problem for each in (*todo, *again) for problem in rules.check(each, folder.positions)])
     with session.alone(connection, settings, notify) as runner:
         before = session.sweep(runner)
         return session.conclude(runner, before, session.apply_all(runner, to_do))
@@ -94,8 +93,7 @@ def roll_back(
     from pgproof.migrations import rules, session
 
     problems = [problem for each in undo for problem in rules.check_rollback(each)]
-    position = {each.id: index for index, each in enumerate(folder.migrations)}
-    _refuse([*problems, *(problem for each in folder.repeatables for problem in rules.check(each, position))])
+    _refuse([*problems, *(problem for each in folder.repeatables for problem in rules.check(each, folder.positions))])
     with session.alone(connection, settings, notify) as runner:
         before = session.sweep(runner)
         undo = chosen()

@@ -99,6 +99,11 @@ class Folder:
     migrations: Sequence[Migration]
     repeatables: Sequence[Migration] = ()
 
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where each migration stands, by id."""
+        return {each.id: index for index, each in enumerate(self.migrations)}
+
 
 def read_folder(path: Path) -> Folder:
     """Read all that `path` holds; errors as of `read_migrations`."""

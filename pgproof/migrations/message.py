@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # finds the session as it was.
 BACK_TO_LOGIN = "RESET SESSION AUTHORIZATION; RESET ROLE;"
 RESET = "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP;"
+_COMMIT = 4  # its place in what comes after the script
 
 # As ALTER ROLE, the options of a user mapping and connection strings write one; it is bare only after `=`.
 _PASSWORD = re.compile(
@@ -87,9 +88,6 @@ def transaction(script: Script, record: str, *, lock_timeout: str, statement_tim
     limits = f"SET LOCAL lock_timeout = '{lock_timeout}'; SET LOCAL statement_timeout = '{statement_timeout}';"
     before = f"BEGIN; {limits} {LOCK} -- {script.path.name}\n"
     return Message(script, before, f"{BACK_TO_LOGIN}{record}{UNLOCK} COMMIT;{RESET}")
-
-
-_COMMIT = 4  # its place in what comes after the script
 
 
 def failure(

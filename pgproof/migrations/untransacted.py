@@ -56,15 +56,18 @@ def run(runner: Runner, migration: Migration, script: Script, record: Callable[[
     try:
         runner.retrying(migration.id, attempt)
     except MigrationError as error:
-        nothing = writer.forget(migration) if script is migration else writer.checksum(migration, "applied")
-        nothing = "" if half_undone else nothing
-        _give_up(runner.connection, statement, nothing)
+        _give_up(runner.connection, statement, "" if half_undone else _nothing(migration, script))
         if isinstance(error, Refused):
             raise failure(script, error.error, statement) from error.error
         raise
     runner.connection.execute("RESET ALL")
     done = writer.checksum(migration, "applied") if half_undone else record(time.monotonic() - started)
     send(runner.connection, f"BEGIN; {done}{writer.UNLOCK} COMMIT")
+
+
+def _nothing(migration: Migration, script: Script) -> str:
+    """Say that the statement left nothing: the migration is not begun, or its rollback is not."""
+    return writer.forget(migration) if script is migration else writer.checksum(migration, "applied")
 
 
 def _give_up(connection: Connection[Any], statement: Statement, nothing: str) -> None:

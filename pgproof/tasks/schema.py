@@ -207,14 +207,14 @@ def verify(place: Place) -> None:
 @place_task(help={"check": "change nothing; fail if schema.sql is stale"})
 def dump(place: Place, check: bool = False) -> None:  # noqa: FBT001, FBT002
     """Write schema.sql: the schema that the migrations give, to be committed and reviewed."""
-    from pgproof.schema import dump, write_dump
+    from pgproof.schema import dump, is_current, write_dump
 
     path = place.settings.root / "schema.sql"
     arguments = (place.folder, place.settings, place.server, place.program("pg_dump"))
     if not check:
         changed = write_dump(path, *arguments)
         place.screen.say(f"schema.sql {'written' if changed else 'is current'}")
-    elif not path.is_file() or path.read_text(encoding="utf-8") != dump(*arguments):
+    elif not is_current(path, dump(*arguments)):
         raise Exit("error: schema.sql is not what the migrations give\n  hint: `inv db.dump`", code=1)
 
 

@@ -21,7 +21,7 @@ YES_DESTROY = {"yes_destroy": "name of the database, where it is not a local one
 def up(place: Place) -> None:
     """Start the server; once is enough."""
     place.server.ensure_up()
-    place.find()  # a server given by URL is not ours to start: whether it answers is all that can be said
+    _ = place.running  # a server given by URL is not ours to start: whether it answers is all that can be said
     place.screen.say(f"{place.server.kind} server is up")
 
 
@@ -58,7 +58,7 @@ def logs(place: Place, lines: str = "40") -> None:
 @place_task(help={"kill": "disconnect them all"})
 def sessions(place: Place, kill: bool = False) -> None:  # noqa: FBT001, FBT002
     """Show who is connected to the database."""
-    conninfo, name = place.find(), place.server.database
+    conninfo, name = place.running, place.server.database
     found = database.fetch_sessions(conninfo, name)
     rows = [[str(s.pid), s.role, s.client, s.application, s.state, f"{s.since:%Y-%m-%d %H:%M:%S}"] for s in found]
     place.screen.table(["pid", "role", "from", "program", "state", "since"], rows)
