@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DURATION = r"\d+\s*(us|ms|s|min|h|d)?"
-_KINDS = {"major": int, "port": int, "lock_attempts": int, "runner_wait": float, "binaries": Path, "cache": Path}
+_KINDS = {
+    "major": int,
+    "port": int,
+    "lock_attempts": int,
+    "runner_wait": float,
+    "binaries": Path,
+    "cache": Path,
+    "template_days": int,
+    "template_megabytes": int,
+}
 ServerKind = Literal["embedded", "container", "url"]
+Where = Literal["own", "always", "never"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +78,24 @@ class Settings:
     runner_wait: float = 600.0
     """Seconds to wait for another runner before giving up."""
 
+    templates: Where = "own"
+    """Where template databases are kept: on our own servers, on one given by URL too (never on prod), or nowhere."""
+
+    template_days: int = 7
+    """A template that nobody cloned for so many days is dropped."""
+
+    template_megabytes: int = 2000
+    """Beyond this total size the templates unused for longest are dropped."""
+
     ci: bool = False
     """Set by CI systems (`CI=true`): what skips at a desk fails there."""
+
+    @property
+    def keeps_templates(self) -> bool:
+        """Whether templates may be made on this server: somebody else's has none unless asked, production never."""
+        return self.target != "prod" and (
+            self.templates == "always" or (self.templates == "own" and self.server != "url")
+        )
 
     @property
     def migrations(self) -> Path:
@@ -80,6 +106,11 @@ class Settings:
     def seeds(self) -> Path:
         """Folder of the seeds."""
         return self.root / "seeds"
+
+    @property
+    def queries(self) -> Path:
+        """Folder of the queries."""
+        return self.root / "queries"
 
 
 def find_root(start: Path) -> Path:
@@ -166,6 +197,8 @@ def _convert(name: str, value: Any) -> Any:  # noqa: ANN401
     """Text from the environment and values from TOML become what the field holds."""
     if name == "server" and value not in get_args(ServerKind):
         raise SettingsError(f"unknown server {value!r}", hint="embedded, container or url")
+    if name == "templates" and value not in get_args(Where):
+        raise SettingsError(f"unknown templates {value!r}", hint="own, always or never")
     if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(DURATION, str(value)):
         raise SettingsError(f"{name} {value!r} is not a duration", hint="for example 500ms, 5s, 2min")
     kind = _KINDS.get(name, str)

@@ -4,7 +4,7 @@ from pgproof.migrations.changes import find_pending, migrate, roll_back
 from pgproof.migrations.events import Event, Outcome
 from pgproof.migrations.files import Folder, Migration, read_folder
 from pgproof.migrations.ledger import fetch_ledger
-from pgproof.migrations.plan import DRIFT, PENDING, Entry, compare, find, to_repeat, to_roll_back
+from pgproof.migrations.plan import DRIFT, PENDING, Entry, compare, find, to_repeat, to_roll_back, up_to
 
 __all__ = [
     "DRIFT",
@@ -23,4 +23,5 @@ __all__ = [
     "roll_back",
     "to_repeat",
     "to_roll_back",
+    "up_to",
 ]

@@ -44,8 +44,11 @@ def migrate(
     *,
     to: str | None = None,
     notify: Callable[[Event], None] = ignore,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Apply what is pending, up to and with `to`, then the repeatables whose content changed.
+
+    `stop` is asked between two migrations: where it says yes, the run ends there.
 
     Raises:
         LedgerDrift, SqlFileError: before anything is touched.
@@ -63,7 +66,7 @@ def migrate(
     _refuse([problem for each in (*todo, *again) for problem in rules.check(each, folder.positions)])
     with session.alone(connection, settings, notify) as runner:
         before = session.sweep(runner)
-        return session.conclude(runner, before, session.apply_all(runner, to_do))
+        return session.conclude(runner, before, session.apply_all(runner, to_do, stop))
 
 
 def roll_back(

@@ -5,6 +5,7 @@ Reading is plain SELECT, so that it works for a read-only role, during a run, an
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, LiteralString
 
@@ -53,6 +54,9 @@ CREATE TABLE IF NOT EXISTS {schema}._pgproof_repeatable (
 COMMENT ON TABLE {schema}._pgproof_repeatable IS
   'pgproof: with which content, and on which migrations, each repeatable was run last';
 """
+
+FORMAT = hashlib.sha256(f"{_YOYO_TABLES}{_OUR_TABLES}".encode()).hexdigest()
+"""Hash of how the ledger's tables are made: databases of two formats are not the same."""
 
 _TABLES = """
 SELECT n.nspname, c.relname, n.nspname = current_schema() AS here

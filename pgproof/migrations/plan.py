@@ -105,7 +105,7 @@ def pending(entries: Sequence[Entry], *, to: str | None = None) -> list[Migratio
     refuse_drift(entries)
     chosen = list(entries)
     if to is not None:
-        chosen = chosen[: _position(chosen, to) + 1]
+        chosen = chosen[: _position([each.id for each in chosen], to) + 1]
     return [each.migration for each in chosen if each.migration and (each.condition in PENDING or each.half_undone)]
 
 
@@ -122,7 +122,7 @@ def to_roll_back(entries: Sequence[Entry], *, steps: int | None = None, to: str 
         MigrationError: there is no migration `to`, or one of them has no way back.
     """
     refuse_drift(entries)
-    after = _position(entries, to) + 1 if to is not None else 0
+    after = _position([each.id for each in entries], to) + 1 if to is not None else 0
     applied = [each.migration for each in entries[after:] if each.migration and each.condition not in PENDING]
     chosen = applied[::-1] if steps is None else applied[::-1][:steps]
     refuse_one_way(chosen)
@@ -153,11 +153,15 @@ def find(entries: Sequence[Entry], name: str) -> Entry:
     Raises:
         MigrationError: none or several are called so.
     """
-    return entries[_position(entries, name)]
+    return entries[_position([each.id for each in entries], name)]
 
 
-def _position(entries: Sequence[Entry], name: str) -> int:
-    ids = [each.id for each in entries]
+def up_to(migrations: Sequence[Migration], name: str) -> Sequence[Migration]:
+    """Return the migrations up to and with the one called `name`, which is found as by `find`."""
+    return migrations[: _position([each.id for each in migrations], name) + 1]
+
+
+def _position(ids: Sequence[str], name: str) -> int:
     wanted = name.removesuffix(".sql")
     if wanted in ids:
         return ids.index(wanted)

@@ -60,14 +60,18 @@ def _ensure_ledger(connection: Connection[Any]) -> str:
     return ledger.schema if ledger.schema and ledger.complete else ensure_tables(connection)
 
 
-def apply_all(runner: Runner, to_do: Callable[[], tuple[list[Migration], list[Migration]]]) -> list[str]:
-    """Apply and repeat until nothing is left; where yoyo came between, look again at what it left."""
-    done = []
+def apply_all(
+    runner: Runner, to_do: Callable[[], tuple[list[Migration], list[Migration]]], stop: Callable[[], bool]
+) -> list[str]:
+    """Apply and repeat until nothing is left or `stop` says so; where yoyo came between, look again at what it left."""
+    done: list[str] = []
     while True:
         todo, again = to_do()
         _think_ahead(todo)
         try:
             for each in todo:
+                if done and stop():
+                    return done
                 runner.apply(each)
                 done.append(each.id)
             for each in again:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from pgproof.pg.conninfo import read_conninfo, url
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from psycopg import Connection
     from psycopg.rows import TupleRow
 
     from pgproof.pg.server import Server
@@ -37,7 +39,7 @@ _HINTS = (
     ("is the server running", "start it with inv db.up, or look at host and port"),
 )
 
-_EXISTS = "SELECT true FROM pg_database WHERE datname = %s"
+EXISTS = "SELECT true FROM pg_database WHERE datname = %s"
 _SESSIONS = """
 SELECT pid, usename AS role, application_name AS application, coalesce(host(client_addr), 'local') AS client,
        coalesce(state, '') AS state, backend_start AS since, query
@@ -45,9 +47,13 @@ FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
 ORDER BY backend_start, pid
 """
-_END = """
+END_SESSIONS = """
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+_CONNECTED = """
+SELECT true FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+LIMIT 1
 """
 _EXTENT = """
 SELECT count(*), coalesce(pg_size_pretty(sum(pg_total_relation_size(pg_class.oid))), '0 bytes')
@@ -88,7 +94,7 @@ def connect(conninfo: str, *, dbname: str | None = None, **options: Any) -> psyc
 
 
 def connect_runner(
-    conninfo: str, *, dbname: str, program: str, lock_timeout: str = "0"
+    conninfo: str, *, dbname: str | None = None, program: str, lock_timeout: str = "0"
 ) -> psycopg.Connection[TupleRow]:
     """Open a connection whose server process ends soon after its client is gone, and never because it is idle.
 
@@ -117,7 +123,7 @@ def _explain(error: psycopg.OperationalError) -> ServerUnavailable:
 def ensure_created(conninfo: str, name: str) -> bool:
     """Make an empty database; True if it was not there."""
     with connect(conninfo) as connection:
-        if connection.execute(_EXISTS, [name]).fetchone():
+        if connection.execute(EXISTS, [name]).fetchone():
             return False
         try:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -129,7 +135,7 @@ def ensure_created(conninfo: str, name: str) -> bool:
 def drop(conninfo: str, name: str) -> bool:
     """Drop a database with whoever is connected to it; True if it was there. Ask `check_destruction` before."""
     with connect(conninfo) as connection:
-        found = connection.execute(_EXISTS, [name]).fetchone()
+        found = connection.execute(EXISTS, [name]).fetchone()
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         return found is not None
 
@@ -143,8 +149,19 @@ def fetch_sessions(conninfo: str, name: str) -> list[Session]:
 def end_sessions(conninfo: str, name: str) -> int:
     """Disconnect the clients of a database; return how many."""
     with connect(conninfo) as connection:
-        row = connection.execute(_END, [name]).fetchone()
+        row = connection.execute(END_SESSIONS, [name]).fetchone()
         return row[0] if row else 0
+
+
+def await_quiet(connection: Connection[Any], name: str) -> None:
+    """Wait until no client is connected to a database any more; one that has closed still leaves for a moment.
+
+    CREATE DATABASE and ALTER DATABASE would wait for it as well, but look only every 100 ms. After five seconds the
+    server is left to say so.
+    """
+    until = time.monotonic() + 5
+    while connection.execute(_CONNECTED, [name]).fetchone() and time.monotonic() < until:
+        time.sleep(0.0005)
 
 
 def check_destruction(server: Server, *, what: str, allowed: str | None) -> None:

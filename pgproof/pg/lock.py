@@ -1,12 +1,14 @@
-"""A connection in, the runner lock held: one runner at a time migrates a database."""
+"""A connection in, a lock held on it: the runner lock of a database, or one that has a name."""
 
 from __future__ import annotations
 
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from psycopg import errors
 from psycopg.rows import class_row
 
 from pgproof.errors import LockTimeout
@@ -64,6 +66,29 @@ def runner_lock(
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", [_KEY])
+
+
+@contextmanager
+def named_lock(connection: Connection[Any], name: str, *, wait: float) -> Iterator[None]:
+    """Hold the lock of a name, for what is about the server and not about one database; connect to the same one.
+
+    Waiting holds a snapshot of that database only, so nobody builds there.
+
+    Raises:
+        LockTimeout: another session still holds it after `wait` seconds.
+    """
+    key = int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait * 1000:.0f}ms"])
+            connection.execute("SELECT pg_advisory_lock(%s)", [key])
+    except errors.LockNotAvailable as error:
+        raise LockTimeout(f"another process still does this after {wait:.0f} s: {name}") from error
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 def fetch_holder(connection: Connection[Any]) -> Holder | None:

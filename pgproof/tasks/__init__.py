@@ -2,10 +2,10 @@
 
 from invoke import Collection
 
-from pgproof.tasks import schema, server
+from pgproof.tasks import fresh, schema, server
 
 db = Collection("db")
-for module in (server, schema):
+for module in (server, schema, fresh):
     for each in Collection.from_module(module).tasks.values():
         db.add_task(each)
 

@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
+from pgproof.migrations import Event
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pgproof.migrations import Entry, Event, Migration, Outcome
+    from pgproof.migrations import Entry, Migration, Outcome
+    from pgproof.seeds import Loaded
     from pgproof.tasks.screen import Screen
 
 
-def follow(screen: Screen) -> Callable[[Event], None]:
-    """Return a listener that tells each event as a line."""
+def follow(screen: Screen) -> Callable[[Event | Loaded], None]:
+    """Return a listener that tells each event of a run, and each seed, as a line."""
 
-    def tell(event: Event) -> None:
-        if event.kind == "begun":
+    def tell(event: Event | Loaded) -> None:
+        if not isinstance(event, Event):
+            screen.say(f"{'seeded':<11} {event.name:<48} {event.changed} rows")
+        elif event.kind == "begun":
             screen.busy(event.id)
         elif event.kind in ("waiting", "retrying", "notice"):
             screen.say(f"{event.kind}: {' '.join(filter(None, (event.id, event.text)))}", event.kind)

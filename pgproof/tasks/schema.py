@@ -10,7 +10,6 @@ from invoke import Exit
 from pgproof import migrations
 from pgproof.errors import MigrationError
 from pgproof.migrations import DRIFT, PENDING, compare, fetch_ledger, find
-from pgproof.pg import database
 from pgproof.pg.database import check_destruction
 from pgproof.tasks.report import as_dict, as_row, conclude, follow, show_sql
 from pgproof.tasks.server import YES_DESTROY
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.migrations import Folder
-    from pgproof.seeds import Seed
     from pgproof.tasks.task import Place
 
 _TO = "a migration: its name, or as much of its beginning as only it has"
@@ -108,26 +106,14 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
 @place_task(help=YES_DESTROY)
 def seed(place: Place, yes_destroy: str | None = None) -> None:
     """Load the seeds; twice changes nothing."""
-    files = _read_seeds(place)
+    from pgproof.seeds import load, read_seeds  # a migrate need not pay for it
+
+    files, tell = read_seeds(place.settings.seeds), follow(place.screen)
     check_destruction(place.server, what="db.seed", allowed=yes_destroy)
     with place.connect() as connection:
-        _seed(place, connection, files)
-
-
-@place_task(help=YES_DESTROY)
-def reset(place: Place, yes_destroy: str | None = None) -> None:
-    """Drop, create, migrate and seed."""
-    folder, files = place.folder, _read_seeds(place)  # what cannot be read costs no database
-    maintenance = place.server.ensure_up()
-    check_destruction(place.server, what="db.reset", allowed=yes_destroy)
-    name = place.server.database
-    dropped = database.drop(maintenance, name)
-    database.ensure_created(maintenance, name)
-    place.screen.say(f"{'dropped and created' if dropped else 'created'} {name} on the {place.server.kind} server")
-    with place.connect() as connection:
-        _migrate(place, connection, folder)
-        _seed(place, connection, files)
-    place.screen.say(place.url())
+        place.screen.busy("seeds")
+        for each in load(connection, files):
+            tell(each)
 
 
 @place_task(help={"name": "what it does, such as add_bio_to_users"})
@@ -221,17 +207,3 @@ def dump(place: Place, check: bool = False) -> None:  # noqa: FBT001, FBT002
 def _migrate(place: Place, connection: Connection[Any], folder: Folder, *, to: str | None = None) -> None:
     outcome = migrations.migrate(connection, folder, place.settings, to=to, notify=follow(place.screen))
     conclude(place.screen, outcome, "applied")
-
-
-def _read_seeds(place: Place) -> list[Seed]:
-    from pgproof.seeds import read_seeds  # a migrate need not pay for it
-
-    return read_seeds(place.settings.seeds)
-
-
-def _seed(place: Place, connection: Connection[Any], files: list[Seed]) -> None:
-    from pgproof.seeds import load
-
-    place.screen.busy("seeds")
-    for each in load(connection, files):
-        place.screen.say(f"{'seeded':<11} {each.name:<48} {each.changed} rows")

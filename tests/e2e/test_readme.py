@@ -34,7 +34,7 @@ def test_readmes_first_screen_is_what_a_reset_prints(shop: Project):
         shutil.copytree(ROOT / folder, shop.root / folder)
     printed = steady(shop.inv("db.reset", PGPROOF_DATABASE="cruddur"))
 
-    [screen] = re.findall(r"\n\n((?:    .*\n)*    created cruddur on .*\n(?:    .*\n)+)", README)
+    [screen] = re.findall(r"\n\n((?:    .*\n)*    created cruddur on .*\n(?:    .*\n)+)\n", README)
     shown = [line.strip() for line in steady(screen)]
 
     assert [line for line in shown if line not in [*printed, "…"] and not line.startswith("postgresql://")] == []

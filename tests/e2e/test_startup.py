@@ -32,7 +32,7 @@ def imported(report: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in report.splitlines() if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("task", ["db.status", "db.migrate", "db.rollback --dry-run"])
+@pytest.mark.parametrize("task", ["db.status", "db.migrate", "db.rollback --dry-run", "db.reset"])
 def test_an_everyday_task_imports_nothing_heavy(full_shop: Project, task: str):
     done = subprocess.run(
         [BIN / "python", "-X", "importtime", "-m", "invoke", *task.split()],

@@ -1,12 +1,14 @@
 """What each task does, and the lines that a script would read."""
 
 import json
+import re
 from datetime import datetime
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.e2e.conftest import Project, steady
+from tests.e2e.conftest import SHOP, Project, steady
 
 APPLIED = [
     "applied     0001_create_users _ ms",
@@ -201,15 +203,66 @@ def test_seeding_twice_changes_nothing(shop: Project):
     assert (shop.rows("SELECT * FROM users ORDER BY id"), shop.rows("SELECT * FROM posts ORDER BY id")) == before
 
 
-def test_reset_builds_everything_and_again_the_same(shop: Project):
-    rest = [*APPLIED, "repeated    handles _ ms", "applied 4", *SEEDED, shop.inv("db.url").rstrip()]
+WHOLE = "3 migrations, 1 repeatable, 2 seeds"
+BUILT = [*APPLIED, "repeated    handles _ ms", *SEEDED]
 
-    assert steady(shop.inv("db.reset")) == ["created shop on the embedded server", *rest]
+
+@pytest.fixture
+def new_shop(shop: Project) -> Project:
+    """The shop with a first migration that no template was built of yet."""
+    first = "migrations/0001_create_users.sql"
+    shop.write(first, f"-- {uuid4()}\n{SHOP[first]}")
+    return shop
+
+
+def test_reset_builds_everything_and_again_the_same(new_shop: Project):
+    shop, url = new_shop, new_shop.inv("db.url").rstrip()
+
+    made = f"created shop on the embedded server, from a template: {WHOLE}"
+    assert steady(shop.inv("db.reset")) == [*BUILT, made, url]
     before = shop.catalog(), shop.rows("SELECT * FROM posts ORDER BY id")
     shop.execute("CREATE TABLE by_hand (); DELETE FROM posts; DROP VIEW handles")
-    assert steady(shop.inv("db.reset")) == ["dropped and created shop on the embedded server", *rest]
+    again = shop.inv("db.reset")
+    assert re.fullmatch(
+        rf"replaced shop on the embedded server, from a (spare|template): {WHOLE}\n{re.escape(url)}\n", again
+    )
 
     assert (shop.catalog(), shop.rows("SELECT * FROM posts ORDER BY id")) == before
+
+
+def test_a_cold_reset_builds_all_again(shop: Project):
+    shop.inv("db.reset")
+
+    printed = steady(shop.inv("db.reset", "--cold"))
+
+    assert printed[:-1] == [*BUILT, f"replaced shop on the embedded server, from nothing: {WHOLE}"]
+
+
+def test_a_reset_that_fails_is_one_line_and_the_database_stays(full_shop: Project):
+    full_shop.write("migrations/0004_fails.sql", "SELECT nonsense;\n")
+    full_shop.write("migrations/0004_fails.rollback.sql", "SELECT 1;\n")
+
+    error = full_shop.refuse("db.reset")
+
+    assert "0004_fails.sql:1: " in error
+    assert full_shop.rows("SELECT count(*) FROM posts") == [(3,)]
+
+
+# templates
+
+
+def test_templates_shows_what_is_kept_and_prune_drops_what_is_too_much(new_shop: Project):
+    new_shop.inv("db.reset", CI="true")
+
+    shown = json.loads(new_shop.inv("db.templates", "--json"))
+    assert ("template", WHOLE) in [(each["kind"], each["holds"]) for each in shown["kept"]]
+    table = new_shop.inv("db.templates").splitlines()
+    assert table[0].split() == ["database", "kind", "size", "used", "holds"]
+    assert any(line.startswith("pgproof_template_") and line.endswith(WHOLE) for line in table)
+
+    dropped = new_shop.inv("db.templates", "--prune", PGPROOF_TEMPLATE_MEGABYTES="0")
+    assert re.search(r"^dropped pgproof_template_\w+$", dropped, re.MULTILINE)
+    assert "pgproof_template_" not in new_shop.inv("db.templates")
 
 
 def test_files_that_cannot_be_read_cost_no_database(full_shop: Project):

@@ -60,6 +60,9 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "lock_attempts": 3,
         "statement_timeout": "1 min",
         "runner_wait": 1.5,
+        "templates": "never",
+        "template_days": 3,
+        "template_megabytes": 500,
     }
 
     settings = read_settings(

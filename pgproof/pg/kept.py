@@ -1,0 +1,91 @@
+"""A connection in, the databases that pgproof keeps on that server out, and which of them are to go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from psycopg import sql
+
+from pgproof.pg import spare, template
+from pgproof.pg.layers import DRAFT, LOCK
+from pgproof.pg.lock import named_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from psycopg import Connection
+
+Kind = Literal["template", "spare", "old", "draft", "test", "failed test"]
+
+_KINDS: dict[str, Kind] = {
+    template.PREFIX: "template",
+    spare.PREFIX: "spare",
+    spare.OLD: "old",
+    DRAFT: "draft",
+    "pgproof_test_": "test",
+    "pgproof_kept_": "failed test",
+}
+_OURS = """
+SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, 'pgproof_') ORDER BY datname
+"""
+_DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One database that pgproof keeps.
+
+    Attributes:
+        holds: what was built in it, where that is known.
+        used: the last day on which a template was asked for.
+    """
+
+    name: str
+    kind: Kind
+    bytes: int
+    holds: str = ""
+    used: date | None = None
+
+
+def fetch_kept(connection: Connection[Any]) -> list[Kept]:
+    """Return every database of ours on this server."""
+    templates = {each.name: each for each in template.fetch_templates(connection)}
+    kept = []
+    for name, size in connection.execute(_OURS).fetchall():
+        kind = next((kind for prefix, kind in _KINDS.items() if name.startswith(prefix)), None)
+        found = templates.get(name)
+        if kind:
+            used = date.fromisoformat(found.used) if found and found.used else None
+            kept.append(Kept(name, kind, size, found.holds if found else "", used))
+    return kept
+
+
+def find_stale(kept: Iterable[Kept], *, days: int, megabytes: int, today: date) -> Iterator[Kept]:
+    """Choose the templates that nobody asked for in `days`, and those that are too much, unused for longest first."""
+    room = megabytes * _MEGABYTE
+    templates = [each for each in kept if each.kind == "template"]
+    for each in sorted(templates, key=lambda each: each.used or date.min, reverse=True):
+        room -= each.bytes
+        if room < 0 or (each.used or date.min) <= today - timedelta(days=days):
+            yield each
+
+
+def prune(connection: Connection[Any], *, days: int, megabytes: int, wait: float = 600.0) -> list[Kept]:
+    """Drop stale templates, and what killed builders left; return what was dropped."""
+    with named_lock(connection, LOCK, wait=wait):  # no builder is copying one of them
+        kept = fetch_kept(connection)
+        gone = list(find_stale(kept, days=days, megabytes=megabytes, today=datetime.now(UTC).date()))
+        gone += [each for each in kept if each.kind in ("draft", "old")]
+        for each in gone:
+            discard(connection, each)
+    return gone
+
+
+def discard(connection: Connection[Any], kept: Kept) -> None:
+    """Drop one of them, whoever is connected to it."""
+    if kept.kind == "template":
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(kept.name)))
+    connection.execute(sql.SQL(_DROP).format(sql.Identifier(kept.name)))

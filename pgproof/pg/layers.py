@@ -1,0 +1,127 @@
+"""A recipe in, its finished template out: the longest layer that is there is copied, and only the rest is built.
+
+Whatever a killed builder leaves has the name of a draft; the next builder drops it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from pgproof.pg.database import await_quiet, connect
+from pgproof.pg.lock import named_lock
+from pgproof.pg.template import Template, clone, create, describe, fetch_templates, names, remember
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg import Connection
+
+    from pgproof.pg.template import Recipe
+
+DRAFT = "pgproof_draft"
+LOCK = "building a template"
+
+
+def ensure_template(conninfo: str, recipe: Recipe, *, wait: float = 600.0) -> Template:
+    """Return the template of a recipe, building what is missing of it.
+
+    Args:
+        conninfo: of the server's maintenance database.
+        recipe: what to build; only its portable steps.
+        wait: seconds to wait for another builder on this server.
+
+    Raises:
+        LockTimeout: another builder is still at work.
+        PgproofError: whatever a step raises; nothing is left of the draft.
+    """
+    with connect(conninfo) as connection:
+        chain = names(connection, recipe)
+        found = fetch_templates(connection, chain[-1])
+        if not found:
+            with named_lock(connection, LOCK, wait=wait):
+                if not fetch_templates(connection, chain[-1]):
+                    _build(connection, conninfo, recipe, chain)
+                found = fetch_templates(connection, chain[-1])
+        elif found[0].used != str(datetime.now(UTC).date()):
+            remember(connection, found[0])
+        return found[0]
+
+
+def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
+    """Return whether what is built so far is worth a layer of its own.
+
+    A layer costs one copy of a database now, and saves the work before it later. The next build begins most likely at
+    the end of a stage (a migration is added after the last one, a seed is edited): there a layer pays as soon as it
+    saves more than it costs. In the middle it serves edits of old migrations, which are rare: ten copies' worth of
+    work, so that no build becomes slower by more than a tenth, and a quarter of all work so far, so that a long chain
+    has few of them.
+
+    Args:
+        spent: seconds of work since the last layer.
+        total: seconds of work in this build.
+        copy: seconds that a copy takes on this server.
+        at_end: of a stage.
+    """
+    return spent > copy if at_end else spent > max(10 * copy, total / 4)
+
+
+def _build(connection: Connection[Any], conninfo: str, recipe: Recipe, chain: Sequence[str]) -> None:
+    """Build in a draft; layer by layer it becomes a template, and a copy of that the next draft."""
+    draft = make_conninfo(conninfo, dbname=DRAFT)
+    finished = {each.name: each for each in fetch_templates(connection)}
+    done = max((index for index, name in enumerate(chain) if name in finished), default=0)
+    with _dropping_draft(connection):
+        copy = _start(connection, finished.get(chain[done]))
+        began = layer = time.monotonic()
+
+        def worth(*, at_end: bool = False) -> bool:
+            now = time.monotonic()
+            return pays(now - layer, now - began, copy, at_end=at_end)
+
+        while done < recipe.portable:
+            done = recipe.run(draft, done, worth)
+            if done < recipe.portable and worth(at_end=True):
+                _seal(connection, chain[done], recipe.describe(done))
+                copy = _start(connection, fetch_templates(connection, chain[done])[0])
+                layer = time.monotonic()
+        _seal(connection, chain[done], recipe.describe(done))
+
+
+def _start(connection: Connection[Any], base: Template | None) -> float:
+    """Make the draft a copy of a layer, else an empty database; return the seconds that took."""
+    began = time.monotonic()
+    if base:
+        clone(connection, base, DRAFT)
+        remember(connection, base)
+    else:
+        # Waiting builders may be connected to template1, which then cannot be copied.
+        create(connection, DRAFT, source="template0" if connection.info.dbname == "template1" else "template1")
+    return time.monotonic() - began
+
+
+def _seal(connection: Connection[Any], name: str, holds: str) -> None:
+    """Say in one transaction that the draft is finished."""
+    await_quiet(connection, DRAFT)
+    draft, template = sql.Identifier(DRAFT), sql.Identifier(name)
+    with connection.transaction():
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(draft, describe(holds)))
+        connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false").format(draft))
+        connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(draft, template))
+
+
+@contextmanager
+def _dropping_draft(connection: Connection[Any]) -> Iterator[None]:
+    """Drop what a killed builder left before, and what a failed one leaves after: we hold the lock."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DRAFT))
+    connection.execute(statement)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(statement)

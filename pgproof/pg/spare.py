@@ -1,0 +1,72 @@
+"""A template and a database's name in, a copy made ahead out, so that to make the database anew is to rename."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors, sql
+
+from pgproof.pg.database import END_SESSIONS, EXISTS, await_quiet
+from pgproof.pg.lock import named_lock
+from pgproof.pg.template import clone
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from psycopg import Connection
+
+    from pgproof.pg.template import Template
+
+PREFIX = "pgproof_spare_"
+OLD = "pgproof_old_"
+
+
+def holding_spares(connection: Connection[Any], database: str, *, wait: float) -> AbstractContextManager[None]:
+    """Hold the lock under which spares of a database are made and used."""
+    return named_lock(connection, f"making or using a spare of {database}", wait=wait)
+
+
+def prefix(database: str) -> str:
+    """Return what every spare of a database begins with."""
+    return f"{PREFIX}{sha256(database.encode()).hexdigest()[:8]}_"
+
+
+def ensure_spare(connection: Connection[Any], database: str, template: Template) -> tuple[str, bool]:
+    """Return the spare's name, and whether it had to be made.
+
+    Its name says of what it is a copy, so that one of another template is never taken for it.
+    """
+    name = prefix(database) + template.key
+    if connection.execute(EXISTS, [name]).fetchone():
+        return name, False
+    clone(connection, template, name, closed=True)
+    return name, True
+
+
+def swap(connection: Connection[Any], spare: str, database: str) -> str | None:
+    """Give the spare the database's name, in one transaction; return what the one before is to be dropped as.
+
+    Its sessions are ended. One that comes back at once, as a pool's may, is in the way of a rename; then the database
+    is dropped first, which nobody can be in the way of.
+    """
+    old = f"{OLD}{token_hex(6)}" if connection.execute(EXISTS, [database]).fetchone() else None
+    try:
+        if old:
+            connection.execute(END_SESSIONS, [database])
+            await_quiet(connection, database)
+        _rename(connection, spare, database, old)
+    except errors.ObjectInUse:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+        _rename(connection, spare, database, None)
+    return old
+
+
+def _rename(connection: Connection[Any], spare: str, database: str, old: str | None) -> None:
+    with connection.transaction():
+        for name, new in ((database, old), (spare, database)):
+            if new:
+                words = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+                connection.execute(words.format(sql.Identifier(name), sql.Identifier(new)))
+        connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(database)))

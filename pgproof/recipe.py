@@ -1,0 +1,164 @@
+"""migrations/ and seeds/ in, how to build the database that they give out: step by step, each step with its hash.
+
+What a template is made of is known here; that there are templates is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pgproof import migrations
+from pgproof.migrations import Event, Folder, ledger, read_folder
+from pgproof.pg import database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from pgproof.migrations import Migration
+    from pgproof.seeds import Loaded, Seed
+    from pgproof.settings import Settings
+
+# What a text does with these belongs to the database by this name, and CREATE DATABASE ... TEMPLATE leaves it behind.
+_NAMES_ITS_DATABASE = re.compile(
+    rb"^(?!\s*--).*\b(current_database|current_catalog|(alter|on|in)\s+database)\b", re.IGNORECASE | re.MULTILINE
+)
+
+
+def _say_nothing(_: Event | Loaded) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The steps to a finished database: each migration, then the repeatables at once, then the seeds at once."""
+
+    folder: Folder
+    seeds: Sequence[Seed]
+    settings: Settings
+    notify: Callable[[Event | Loaded], None] = field(default=_say_nothing, compare=False)
+
+    @cached_property
+    def steps(self) -> Sequence[str]:
+        """The hash of each step: names, contents, the way back (the ledger has its checksum), and what a ledger is."""
+        return [_hash(ledger.FORMAT, *contents) for contents in self._contents()]
+
+    @cached_property
+    def portable(self) -> int:
+        """How many steps may live in a template: those before the first that names the database it runs in."""
+        for index, texts in enumerate(self._texts()):
+            if any(map(_NAMES_ITS_DATABASE.search, texts)):
+                return index
+        return len(self.steps)
+
+    def describe(self, done: int) -> str:
+        """Say what the first `done` steps are: 12 migrations, 3 repeatables, 5 seeds."""
+        applied = len(self.folder.migrations)
+        counts = {
+            "migration": min(done, applied),
+            "repeatable": len(self.folder.repeatables) if done > applied else 0,
+            "seed": len(self.seeds) if done == len(self.steps) else 0,
+        }
+        return ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items() if count)
+
+    def run(self, conninfo: str, done: int, stop: Callable[[], bool] = lambda: False) -> int:
+        """Go on in a database that has the first `done` steps, to the end of a stage or until `stop` says so.
+
+        Returns:
+            How many steps are done then; the stages are the migrations, the repeatables, the seeds.
+
+        Raises:
+            MigrationError, SqlFileError, SeedError: as of `migrate` and `load`.
+        """
+        with database.connect_runner(conninfo, program="pgproof builds a database") as connection:
+            if done < len(self.folder.migrations):
+                return done + self._migrate(connection, self._stage(done), stop)
+            if done == len(self.folder.migrations) and self.folder.repeatables:
+                self._migrate(connection, self.folder)
+                return done + 1
+            from pgproof.seeds import load
+
+            for each in load(connection, self.seeds):
+                self.notify(each)
+            return len(self.steps)
+
+    def finish(self, conninfo: str, done: int | None = None) -> None:
+        """Run in a clone what could not live in its template, or every step after the first `done`."""
+        done = self.portable if done is None else done
+        while done < len(self.steps):
+            done = self.run(conninfo, done)
+
+    def _migrate(self, connection: Connection[Any], folder: Folder, stop: Callable[[], bool] = lambda: False) -> int:
+        outcome = migrations.migrate(connection, folder, self.settings, notify=self.notify, stop=stop)
+        if folder == self.folder:  # what a part of the migrations leaves, the next one may still mend
+            for finding in (*outcome.notes, *outcome.failures):
+                self.notify(Event("notice", text=str(finding)))
+        return len(outcome.changed)
+
+    def _stage(self, done: int) -> Folder:
+        """The migrations to run in one go: what follows the portable ones is for the clone."""
+        if done < self.portable < len(self.folder.migrations):
+            return Folder(self.folder.migrations[: self.portable])
+        return replace(self.folder, repeatables=())
+
+    def _contents(self) -> Iterator[tuple[str, ...]]:
+        for each in self.folder.migrations:
+            yield _identity(each)
+        if self.folder.repeatables:
+            yield tuple(part for each in self.folder.repeatables for part in _identity(each))
+        if self.seeds:
+            from pgproof.seeds import fingerprint
+
+            yield (fingerprint(self.seeds),)
+
+    def _texts(self) -> Iterator[list[bytes]]:
+        for each in self.folder.migrations:
+            yield [each.raw]
+        if self.folder.repeatables:
+            yield [each.raw for each in self.folder.repeatables]
+        if self.seeds:
+            yield [each.content for each in self.seeds if each.path.suffix == ".sql"]
+
+
+def read_recipe(
+    settings: Settings,
+    *,
+    seeds: Path | None,
+    at: str | None = None,
+    notify: Callable[[Event | Loaded], None] = _say_nothing,
+) -> Recipe:
+    """Read what a database is built of.
+
+    Args:
+        settings: whose migrations.
+        seeds: the folder of the seeds; None for none.
+        at: the last migration, by name or what only it begins with; nothing that comes after migrations is run then
+            but the seeds.
+        notify: told what happens in a build.
+
+    Raises:
+        MigrationError, SqlFileError: as of `read_folder` and `read_seeds`, or there is no migration `at`.
+    """
+    folder = read_folder(settings.migrations)
+    if at is not None:
+        folder = Folder(migrations.up_to(folder.migrations, at))
+    found: Sequence[Seed] = ()
+    if seeds is not None:
+        from pgproof.seeds import read_seeds
+
+        found = read_seeds(seeds)
+    return Recipe(folder, found, settings, notify)
+
+
+def _identity(migration: Migration) -> tuple[str, str, str]:
+    return migration.id, migration.sha256, migration.rollback.sha256 if migration.rollback else ""
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
