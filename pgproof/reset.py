@@ -58,8 +58,9 @@ def _replace(conninfo: str, name: str, recipe: Recipe) -> Fresh:
             spare, made = ensure_spare(connection, name, template)
             old = swap(connection, spare, name)
     recipe.finish(make_conninfo(conninfo, dbname=name))
-    if not settings.ci:
-        Errand(conninfo, name, template.name, settings.template_days, settings.template_megabytes).start()
-    elif old:  # nobody is going to ask again
-        database.drop(conninfo, old)
+    errand = Errand(conninfo, name, template.name, settings.template_days, settings.template_megabytes)
+    if settings.ci:  # nobody is going to ask again
+        errand.tidy()
+    else:
+        errand.start()
     return Fresh(old is not None, "a template" if made else "a spare")

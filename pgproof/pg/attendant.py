@@ -55,12 +55,16 @@ class Errand:
 
     def do(self) -> None:
         """Leave one spare of this database, of this template, and nothing that is stale."""
+        with connect(self.conninfo) as connection, spare.holding_spares(connection, self.database, wait=_LIFE):
+            name = self._ensure_spare(connection)
+            for each in fetch_kept(connection):
+                if each.name.startswith(spare.prefix(self.database)) and each.name != name:
+                    discard(connection, each)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Drop what is stale, and what the reset has replaced."""
         with connect(self.conninfo) as connection:
-            with spare.holding_spares(connection, self.database, wait=_LIFE):
-                name = self._ensure_spare(connection)
-                for each in fetch_kept(connection):
-                    if each.name.startswith(spare.prefix(self.database)) and each.name != name:
-                        discard(connection, each)
             prune(connection, days=self.days, megabytes=self.megabytes)
 
     def _ensure_spare(self, connection: Connection[Any]) -> str | None:
