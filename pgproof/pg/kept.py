@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+TEST = "pgproof_test_"
+"""What the name of a test's database begins with."""
+
+FAILED_TEST = "pgproof_kept_"
+"""What it begins with when its test has failed and it is kept."""
+
 Kind = Literal["template", "spare", "old", "draft", "test", "failed test"]
 
 _KINDS: dict[str, Kind] = {
@@ -24,8 +30,8 @@ _KINDS: dict[str, Kind] = {
     spare.PREFIX: "spare",
     spare.OLD: "old",
     DRAFT: "draft",
-    "pgproof_test_": "test",
-    "pgproof_kept_": "failed test",
+    TEST: "test",
+    FAILED_TEST: "failed test",
 }
 _OURS = """
 SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, 'pgproof_') ORDER BY datname
@@ -73,12 +79,19 @@ def find_stale(kept: Iterable[Kept], *, days: int, megabytes: int, today: date) 
             yield each
 
 
-def prune(connection: Connection[Any], *, days: int, megabytes: int, wait: float = 600.0) -> list[Kept]:
-    """Drop stale templates, and what killed builders left; return what was dropped."""
+def prune(
+    connection: Connection[Any], *, days: int, megabytes: int, failed_tests: bool = False, wait: float = 600.0
+) -> list[Kept]:
+    """Drop stale templates, what killed builders and resets left, and on demand what failed tests have kept.
+
+    Returns:
+        What was dropped.
+    """
+    left = {"draft", "old", *(["failed test"] if failed_tests else [])}
     with named_lock(connection, LOCK, wait=wait):  # no builder is copying one of them
         kept = fetch_kept(connection)
         gone = list(find_stale(kept, days=days, megabytes=megabytes, today=datetime.now(UTC).date()))
-        gone += [each for each in kept if each.kind in ("draft", "old")]
+        gone += [each for each in kept if each.kind in left]
         for each in gone:
             discard(connection, each)
     return gone

@@ -47,7 +47,7 @@ def templates(place: Place, prune: bool = False, json: bool = False) -> None:  #
         gone = []
         if prune:
             limits = {"days": place.settings.template_days, "megabytes": place.settings.template_megabytes}
-            gone = kept.prune(connection, **limits, wait=place.settings.runner_wait)
+            gone = kept.prune(connection, **limits, failed_tests=True, wait=place.settings.runner_wait)
         found = kept.fetch_kept(connection)
     if json:
         shown = {"kept": list(map(_as_dict, found)), "dropped": list(map(_as_dict, gone))}

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from pgproof.pg.database import connect
-from pgproof.pg.kept import fetch_kept, prune
+from pgproof.pg.kept import FAILED_TEST, fetch_kept, prune
 from pgproof.pg.template import PREFIX
 from tests.recipes import Kitchen
 
@@ -71,6 +71,18 @@ def test_what_killed_builders_and_resets_left_is_dropped(kitchen):
         gone = {each.name for each in prune(connection, days=7, megabytes=100_000)}
 
     assert gone >= {"pgproof_draft", "pgproof_old_1"}
+
+
+def test_what_a_failed_test_kept_stays_until_somebody_asks(kitchen):
+    name = f"{FAILED_TEST}{uuid4().hex[:8]}"
+    kitchen.execute(f"CREATE DATABASE {name}")
+
+    with connect(kitchen.server) as connection:
+        prune(connection, days=7, megabytes=100_000)
+        assert kitchen.databases(name) == [name]
+
+        prune(connection, days=7, megabytes=100_000, failed_tests=True)
+        assert kitchen.databases(name) == []
 
 
 def test_the_databases_of_others_are_none_of_our_business(kitchen):

@@ -142,6 +142,19 @@ def test_who_is_connected_is_disconnected(kitchen):
             session.execute("SELECT 1")
 
 
+def test_the_database_before_is_renamed_and_can_be_dropped_later(kitchen):
+    make(kitchen)
+    errand(kitchen).do()
+    with (
+        psycopg.connect(make_conninfo(kitchen.server, dbname=NAME)),
+        connect(kitchen.server) as connection,
+    ):
+        old = spare.swap(connection, *kitchen.databases("pgproof_spare_"), NAME)
+
+    assert kitchen.databases(spare.OLD) == [old]
+    errand(kitchen).tidy()
+
+
 def test_a_session_that_cannot_be_ended_in_time_does_not_keep_the_old_database(kitchen, monkeypatch):
     make(kitchen)
     monkeypatch.setattr(spare, "END_SESSIONS", "SELECT %s")  # as if it came back at once
