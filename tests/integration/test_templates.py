@@ -317,6 +317,26 @@ def test_every_way_of_copying_is_tried_before_one_is_chosen(kitchen):
     assert {name: len(samples) for name, samples in template.samples.items()} == dict.fromkeys(known, 2)
 
 
+def test_each_way_is_what_the_server_is_told(kitchen, monkeypatch):
+    told: list[tuple[str, str | None]] = []
+
+    def create(connection, *_: object, clause: str, **__: object) -> None:
+        (method,) = connection.execute("SELECT current_setting('file_copy_method', true)").fetchone()
+        told.append((clause, method))
+
+    template = kitchen.cook()
+    monkeypatch.setattr("pgproof.pg.template.create", create)
+    with connect(kitchen.server) as connection:
+        major = connection.info.server_version // 10000
+        known = [each for each in strategy.STRATEGIES if each.since <= major]
+        for _ in range(2 * len(known)):
+            clone(connection, template, "copy")
+
+    copying, methods = {clause for clause, _ in told}, {method for _, method in told}
+    assert copying == {"STRATEGY file_copy", "STRATEGY wal_log"}
+    assert methods == ({"copy", "clone"} if major >= 18 else {None})
+
+
 def test_a_way_that_the_server_cannot_go_is_passed_over(kitchen, monkeypatch):
     impossible = Strategy("impossible", "STRATEGY file_copy", "by_magic", 18)
     possible = Strategy("possible", "", "copy", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pgproof.errors import MigrationError
+from pgproof.migrations import ledger
 from pgproof.recipe import Recipe, read_recipe
 
 
@@ -58,6 +59,14 @@ def test_the_same_text_in_another_order_is_another_recipe(settings):
     write(settings, _0001_a="SELECT 2;", _0002_b="SELECT 1;")
 
     assert set(read_recipe(settings, seeds=None).steps).isdisjoint(before)
+
+
+def test_another_ledger_is_another_recipe(three, monkeypatch):
+    before = three.steps
+
+    monkeypatch.setattr(ledger, "FORMAT", "as the next version of pgproof makes it")
+
+    assert set(read_recipe(three.settings, seeds=three.settings.seeds).steps).isdisjoint(before)
 
 
 @pytest.mark.parametrize(
