@@ -6,11 +6,16 @@ from pgproof.errors import (
     LockTimeout,
     MigrationError,
     MigrationFailed,
+    NotOneRow,
+    ParameterMismatch,
     PgproofError,
+    QueryError,
+    QueryFailed,
     SeedError,
     ServerUnavailable,
     SettingsError,
     SqlFileError,
+    UnknownQuery,
 )
 from pgproof.settings import Settings, read_settings
 
@@ -20,11 +25,16 @@ __all__ = [
     "LockTimeout",
     "MigrationError",
     "MigrationFailed",
+    "NotOneRow",
+    "ParameterMismatch",
     "PgproofError",
+    "QueryError",
+    "QueryFailed",
     "SeedError",
     "ServerUnavailable",
     "Settings",
     "SettingsError",
     "SqlFileError",
+    "UnknownQuery",
     "read_settings",
 ]

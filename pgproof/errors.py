@@ -9,7 +9,12 @@ PgproofError(what, at=Location | None, hint="")    prints  path:line: what, then
 │   ├── LedgerDrift        files and ledger disagree: edited, renamed, missing, out of order
 │   ├── MigrationFailed    Postgres refused a statement; `__cause__` is psycopg's error
 │   └── LockTimeout        another runner holds the runner lock
-└── SeedError              a seed file cannot be loaded
+├── SeedError              a seed file cannot be loaded
+└── QueryError             a named query cannot be run, or did not give what its file promises
+    ├── UnknownQuery       there is no query of that name
+    ├── ParameterMismatch  parameters are missing, unknown or of no use; Postgres was not asked
+    ├── QueryFailed        Postgres refused; `sqlstate` is its code, `__cause__` psycopg's error
+    └── NotOneRow          no row or several, where the query promises one
 """
 
 from __future__ import annotations
@@ -113,3 +118,39 @@ class LockTimeout(MigrationError):
 
 class SeedError(PgproofError):
     """A seed file cannot be loaded; nothing of the load is kept."""
+
+
+class QueryError(PgproofError):
+    """A named query cannot be run, or did not give what its file promises."""
+
+
+class UnknownQuery(QueryError, AttributeError):
+    """There is no query of that name; an AttributeError too, so that `hasattr` hears what it expects."""
+
+
+class ParameterMismatch(QueryError):
+    """Parameters of a query are missing, unknown or of no use; Postgres was not asked."""
+
+
+class QueryFailed(QueryError):
+    """Postgres refused a query; `__cause__` is psycopg's error, with all that the server said.
+
+    Attributes:
+        sqlstate: the server's code, such as 23505 for a key that exists; None where psycopg refused by itself.
+    """
+
+    def __init__(self, what: str, *, at: Location | None = None, hint: str = "", sqlstate: str | None = None) -> None:
+        super().__init__(what, at=at, hint=hint)
+        self.sqlstate = sqlstate
+
+
+class NotOneRow(QueryError):
+    """A query that promises one row gave none or several; what it wrote is not undone by that.
+
+    Attributes:
+        rows: how many it gave.
+    """
+
+    def __init__(self, what: str, *, at: Location | None = None, hint: str = "", rows: int) -> None:
+        super().__init__(what, at=at, hint=hint)
+        self.rows = rows

@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Directive:
     line: int
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of a text: code, or one string or quoted name, or one comment."""
+
+    kind: Literal["code", "quoted", "comment"]
+    text: str
+
+
 class ParseError(ValueError):
     """The text is not SQL to Postgres's parser; `line` says where it stumbled, from 1."""
 
@@ -61,6 +72,24 @@ def parse(sql: str) -> list[Statement]:
     raw = sql.encode()
     parsed = json.loads(_call("pg_query_parse", raw))
     return [_statement(raw, each) for each in parsed.get("stmts", [])]
+
+
+def split_pieces(sql: str) -> list[Piece]:
+    """Tell code from what stands in quotes or comments; the pieces one after the other are the text again.
+
+    The text need not parse: the scanner knows words, not grammar.
+
+    Raises:
+        ParseError: a quote or a comment has no end, or a number is none.
+    """
+    raw, pieces, end = sql.encode(), [], 0
+    for start, stop in [*_scan(raw), (len(raw), len(raw))]:
+        token = raw[start:stop].decode()
+        if kind := _kind(token):
+            pieces += [Piece("code", raw[end:start].decode()), Piece(kind, token)]
+            end = stop
+    pieces.append(Piece("code", raw[end:].decode()))
+    return [piece for piece in pieces if piece.text]
 
 
 def canonical(sql: str) -> str:
@@ -96,6 +125,15 @@ def _statement(raw: bytes, entry: dict[str, Any]) -> Statement:
     kind, tree = next(iter(entry["stmt"].items()))
     text = raw[start : start + length].decode().rstrip()
     return Statement(text, raw.count(b"\n", 0, start) + 1, kind, tree)
+
+
+def _kind(word: str) -> Literal["quoted", "comment"] | None:
+    """By its ends: the scanner's own numbers for tokens change with each version."""
+    if word.startswith(("--", "/*")):
+        return "comment"
+    if word.endswith(("'", '"')) or (word.startswith("$") and word.endswith("$") and word != "$"):
+        return "quoted"
+    return None
 
 
 class _Error(Structure):
@@ -135,11 +173,12 @@ def _library() -> ctypes.CDLL:
     for name, argument, result in (
         ("pg_query_parse", c_char_p, _Json),
         ("pg_query_parse_protobuf", c_char_p, _Tree),
+        ("pg_query_scan", c_char_p, _Tree),
         ("pg_query_deparse_protobuf", _Buffer, _Sql),
     ):
         function = getattr(library, name)
         function.argtypes, function.restype = [argument], result
-    for name, owned in (("parse", _Json), ("protobuf_parse", _Tree), ("deparse", _Sql)):
+    for name, owned in (("parse", _Json), ("protobuf_parse", _Tree), ("scan", _Tree), ("deparse", _Sql)):
         getattr(library, f"pg_query_free_{name}_result").argtypes = [owned]
     return library
 
@@ -153,6 +192,47 @@ def _call(name: str, raw: bytes) -> bytes:
         return text
     finally:
         library.pg_query_free_parse_result(result)
+
+
+def _scan(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each token starts and ends, in bytes."""
+    library = _library()
+    result = library.pg_query_scan(raw)
+    try:
+        _check(result.error, raw)
+        message = ctypes.string_at(result.tree.data, result.tree.len)
+    finally:
+        library.pg_query_free_scan_result(result)
+    for number, token in _fields(message):
+        if number == _TOKENS:
+            places = dict(_fields(token))
+            yield places.get(_START, 0), places[_END]
+
+
+_TOKENS, _START, _END = 2, 1, 2  # numbers of fields in pg_query.proto: ScanResult's, and ScanToken's
+_BYTES = 2  # the kind of a field that has a length; the other one here is a number
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield the fields of a protobuf message, of the two kinds that tokens are made of: numbers and messages."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        value, at = _varint(message, at)
+        if key & 7 == _BYTES:
+            yield key >> 3, message[at : at + value]
+            at += value
+        else:
+            yield key >> 3, value
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return the number at a place, and the place after it: seven bits a byte, the lowest first."""
+    value = shift = 0
+    while message[at] & 0x80:
+        value |= (message[at] & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+    return value | message[at] << shift, at + 1
 
 
 def _deparse(raw: bytes) -> str:

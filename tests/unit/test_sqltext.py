@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pgproof.migrations import rules
-from pgproof.sqltext import ParseError, canonical, parse, read_header
+from pgproof.sqltext import ParseError, canonical, parse, read_header, split_pieces
 
 
 def lines_of(sql: str) -> list[int]:
@@ -124,6 +124,33 @@ def test_the_header_ends_at_a_block_comment():
     assert read_header("/* why */\n-- transactional: false\n") == []
 
 
+def test_code_is_told_from_quotes_and_comments():
+    sql = """a '%'||$1 -- '
+/* /* " */ */ E'\\'' "b"$x$'$x$, a$b$ é$"""
+
+    assert [(each.kind, each.text) for each in split_pieces(sql)] == [
+        ("code", "a "),
+        ("quoted", "'%'"),
+        ("code", "||$1 "),
+        ("comment", "-- '"),
+        ("code", "\n"),
+        ("comment", '/* /* " */ */'),
+        ("code", " "),
+        ("quoted", "E'\\''"),
+        ("code", " "),
+        ("quoted", '"b"'),
+        ("quoted", "$x$'$x$"),
+        ("code", ", a$b$ é$"),
+    ]
+
+
+def test_a_quote_without_an_end_says_on_which_line_it_begins():
+    with pytest.raises(ParseError) as caught:
+        split_pieces("SELECT 'é\n',\n '")
+
+    assert caught.value.line == 3
+
+
 # Texts as wild as the two splitters may see them: mostly SQL to Postgres, with all that other databases read otherwise.
 TERMS = [
     *("1", "a", "1.5", ".5", "$1", "'x'", "'it''s; '", "';'", '"c;d"', '"a""b"', "E'x'", "U&'x'", "B'1'", "a[1]"),
@@ -200,3 +227,24 @@ def test_what_does_not_look_special_is_split_alike_by_yoyo_and_postgres(sql):
 
     if rules.splits_plainly(sql):
         assert ours == [stripped for each in sqlparse.split(sql) if (stripped := code(each))]
+
+
+@given(texts())
+def test_the_pieces_of_a_text_are_the_text(sql):
+    try:
+        pieces = split_pieces(sql)
+    except ParseError:
+        return
+
+    assert "".join(piece.text for piece in pieces) == sql
+
+
+@given(texts())
+def test_a_text_without_its_comments_means_the_same(sql):
+    try:
+        meaning = canonical(sql)
+    except ParseError:
+        return
+
+    bare = "".join(" " if piece.kind == "comment" else piece.text for piece in split_pieces(sql))
+    assert meaning in (canonical(bare), sql)  # sql: a tree that cannot be written back
