@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -17,12 +18,14 @@ from pgproof.errors import ServerUnavailable
 from pgproof.pg import engine
 from pgproof.pg.diagnosis import explain_failure
 from pgproof.pg.folder import hold_lock
+from pgproof.pg.owner import Owner, parse_owner, read_container_id, read_owner
 from pgproof.pg.server import NOTHING_IS_KEPT, choose_maintenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from docker import APIClient  # type: ignore[import-untyped]
     from testcontainers.core.container import DockerContainer
 
     from pgproof.settings import ServerKind, Settings
@@ -127,6 +130,8 @@ class ContainerServer:
 def throwaway_container(settings: Settings) -> Iterator[str]:
     """Give the conninfo of database postgres on a server in a container of its own, removed afterwards.
 
+    Where we are killed, the next one removes it: its labels say whose it is.
+
     Raises:
         ServerUnavailable: testcontainers is not installed, no engine answers, or the server does not start.
     """
@@ -163,8 +168,12 @@ def _start_throwaway(image: str, password: str) -> DockerContainer:
             .with_envs(POSTGRES_USER="postgres", POSTGRES_PASSWORD=password, PGDATA=f"{_MEMORY}/data")
             .with_command(["postgres", *(f"--{name}={value}" for name, value in NOTHING_IS_KEPT.items())])
             .with_tmpfs_mount(_MEMORY)
-            .with_kwargs(shm_size="256m")  # Docker's 64 MB are too few for parallel queries
         )
+        owner = _find_owner(api := container.get_docker_client().client.api)
+        if owner and _is_here(api):
+            _remove_abandoned(api, owner)
+        # Docker's own 64 MB of shared memory are too few for parallel queries.
+        container.with_kwargs(shm_size="256m", labels=owner.labels if owner else {})
         _publish(container)
         return container.__enter__()  # which cleans up after a start that fails
     except DockerException as error:
@@ -172,6 +181,50 @@ def _start_throwaway(image: str, password: str) -> DockerContainer:
             f"no container of {image} could be started: {error}",
             hint="choose another image with PGPROOF_IMAGE, or use --server=embedded, which needs no container",
         ) from error
+
+
+def _find_owner(api: APIClient) -> Owner | None:
+    """Return ourselves; where the engine runs the container that we are in, it will know when that ends."""
+    id = read_container_id()
+    return read_owner(container=_fetch_run(api, id) if id else "")
+
+
+def _fetch_run(api: APIClient, id: str) -> str:
+    """Return a name for this run of a container, which its id and its first process make; empty if it does not run."""
+    from docker.errors import NotFound
+
+    try:
+        told = api.inspect_container(id)
+    except NotFound:
+        return ""
+    return f"{told['Id']}/{told['State']['Pid']}" if told["State"]["Running"] else ""
+
+
+def _is_here(api: APIClient) -> bool:
+    """The engine is this machine's: reached through a socket file or the loopback."""
+    return urlsplit(api.base_url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _remove_abandoned(api: APIClient, us: Owner) -> None:
+    """Remove the containers of owners who are known to be dead, with their volumes."""
+    from docker.errors import APIError
+
+    for container in api.containers(all=True, filters={"label": us.user_label}):
+        owner = parse_owner(container["Labels"])
+        if owner and _is_dead(api, owner, us, state=container["State"]):
+            with suppress(APIError):  # others, who start at the same time, remove it too
+                api.remove_container(container["Id"], force=True, v=True)
+
+
+def _is_dead(api: APIClient, owner: Owner, us: Owner, *, state: str) -> bool:
+    """Only what is certain counts: an owner whom neither we nor the engine can see may live."""
+    if owner.is_beside(us):
+        return not owner.lives()
+    if owner.container:
+        return _fetch_run(api, owner.container.partition("/")[0]) != owner.container
+    # The machine was started anew, and its containers ended with it. Another machine of this name, if one
+    # shares the engine, has use for its container as long as that runs.
+    return owner.is_of_earlier_boot(us) and state == "exited"
 
 
 def _publish(container: DockerContainer) -> None:

@@ -1,12 +1,18 @@
 """The developer's container through the real docker-compose.yml, and the throw-away one, on a real engine."""
 
+import json
+import os
 import shutil
+import signal
 import socket
+import socketserver
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -15,9 +21,11 @@ from psycopg.conninfo import conninfo_to_dict
 from pgproof.errors import ServerUnavailable
 from pgproof.pg.container import ContainerServer, throwaway_container
 from pgproof.pg.engine import Container, fetch_container
+from pgproof.pg.owner import Owner, read_owner
 from pgproof.settings import Settings, read_settings
 
-pytestmark = pytest.mark.container
+# One after the other: each looks at all containers that the engine has.
+pytestmark = [pytest.mark.container, pytest.mark.xdist_group("containers")]
 
 COMPOSE_FILE = Path(__file__).parents[2] / "docker-compose.yml"
 Checkout = Callable[[str], ContainerServer]
@@ -250,3 +258,176 @@ def test_a_throwaway_server_that_ends_at_once_says_why_and_leaves_nothing(settin
         pass
 
     assert docker("container", "ls", "--all", "--quiet") == before
+
+
+HOLD_A_CONTAINER = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from pgproof.pg.container import throwaway_container
+from pgproof.settings import read_settings
+with throwaway_container(replace(read_settings(Path(sys.argv[1])), image=sys.argv[2])) as conninfo:
+    print(conninfo, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold(settings: Settings, image: str) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts another process and waits until it is in the midst of its use of a throw-away container."""
+    started: list[subprocess.Popen[str]] = []
+    command: list[str | Path] = [sys.executable, "-c", HOLD_A_CONTAINER, settings.root, image]
+
+    def start() -> subprocess.Popen[str]:
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        assert started[-1].stdout
+        assert started[-1].stdout.readline()
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.communicate()
+
+
+def owned_by(process: subprocess.Popen[str]) -> list[str]:
+    return docker(
+        "container", "ls", "--all", "--quiet", "--no-trunc", f"--filter=label=pgproof.owner.pid={process.pid}"
+    ).split()
+
+
+def test_the_next_removes_the_container_of_a_killed_process_and_spares_that_of_a_living_one(
+    hold: Callable[[], subprocess.Popen[str]], settings: Settings, image: str
+):
+    volumes = docker("volume", "ls", "--quiet")
+    killed, living = hold(), hold()
+    left, (used,) = owned_by(killed), owned_by(living)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert owned_by(killed) == left != []
+
+    with throwaway_container(replace(settings, image=image)):
+        assert owned_by(killed) == []
+        assert docker("container", "inspect", "--format={{.State.Running}}", used) == "true"
+
+    living.communicate()
+    assert living.returncode == 0
+    assert docker("volume", "ls", "--quiet") == volumes
+
+
+def test_labels_say_whose_it_is_beside_those_of_testcontainers(settings: Settings, image: str):
+    us = read_owner()
+    assert us
+
+    with throwaway_container(replace(settings, image=image)):
+        labels = json.loads(docker("inspect", "--format={{json .Config.Labels}}", newest_of(us)))
+
+    assert us.labels.keys() <= labels.keys()
+    assert labels["pgproof.owner.started"] == us.started
+    assert labels["org.testcontainers.session-id"]
+
+
+def newest_of(owner: Owner) -> str:
+    return docker("container", "ls", "--quiet", "--latest", f"--filter=label=pgproof.owner.pid={owner.pid}")
+
+
+@pytest.fixture
+def leave(image: str) -> Iterator[Callable[..., str]]:
+    """Makes a container with the labels of a dead process beside us, but for what is given; it runs if told to."""
+    made: list[str] = []
+
+    def make(*, runs: bool = False, **but: str) -> str:
+        us = read_owner()
+        assert us
+        labels = replace(us, **({"started": "1"} | but)).labels
+        options = [f"--label={name}={value}" for name, value in labels.items()]
+        program = ("--entrypoint=sleep", image, "1000") if runs else ("--entrypoint=true", image)
+        made.append(docker("container", "create", *options, *program))
+        docker("container", "start", *([] if runs else ["--attach"]), made[-1])
+        return made[-1]
+
+    yield make
+    docker("container", "rm", "--force", "--volumes", *made)
+
+
+@pytest.fixture
+def sweep(settings: Settings, image: str) -> Callable[[], set[str]]:
+    """Opens a throw-away container, and tells which others the engine then has."""
+
+    def look() -> set[str]:
+        with throwaway_container(replace(settings, image=image)):
+            return set(docker("container", "ls", "--all", "--quiet", "--no-trunc").split())
+
+    return look
+
+
+def test_an_owner_who_cannot_be_seen_keeps_the_container(leave: Callable[..., str], sweep: Callable[[], set[str]]):
+    seen = leave(), leave(runs=True)
+    unseen = {
+        leave(runs=runs, **foreign)
+        for runs in (True, False)
+        for foreign in (
+            {"uid": "12345"},
+            {"uid": "12345", "container": f"{'0' * 64}/1"},  # gone, but still somebody else's to clean
+            {"namespace": "a container's"},
+            {"boot": "another's", "host": "another"},
+        )
+    }
+
+    left = sweep()
+
+    assert left >= unseen
+    assert left.isdisjoint(seen)
+
+
+def test_a_restart_of_the_machine_ends_owners_and_their_containers(
+    leave: Callable[..., str], sweep: Callable[[], set[str]]
+):
+    ended, running = leave(boot="an earlier one"), leave(boot="another machine's of our name", runs=True)
+
+    left = sweep()
+
+    assert ended not in left
+    assert running in left
+
+
+def test_an_owner_in_a_container_lives_as_long_as_that_runs(leave: Callable[..., str], sweep: Callable[[], set[str]]):
+    def leave_in(outer: str) -> str:
+        run = f"{outer}/{docker('inspect', '--format={{.State.Pid}}', outer)}"
+        return leave(runs=True, namespace="a container's", container=run)
+
+    removed, restarted, running = (leave(runs=True, uid="12345") for _ in range(3))
+    inner = {outer: leave_in(outer) for outer in (removed, restarted, running)}
+    docker("container", "restart", "--time=0", restarted)
+    docker("container", "rm", "--force", "--volumes", removed)
+
+    left = sweep()
+
+    assert [outer for outer, container in inner.items() if container in left] == [running]
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Another address of the engine, that nobody would know for this machine's own."""
+    environment = dict(os.environ)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            command, line = ("docker", "system", "dial-stdio"), self.request
+            subprocess.run(command, stdin=line, stdout=line, env=environment, check=False)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.2", 0), Relay) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever).start()
+        yield f"tcp://127.0.0.2:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_an_engine_elsewhere_is_left_alone(
+    leave: Callable[..., str], sweep: Callable[[], set[str]], elsewhere: str, monkeypatch: pytest.MonkeyPatch
+):
+    container = leave()
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", elsewhere)
+        assert container in sweep()
+
+    assert container not in sweep()

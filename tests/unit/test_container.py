@@ -1,13 +1,22 @@
-"""What is said where the engine or compose is missing, or cannot do what it was asked; no engine is needed."""
+"""What is said where the engine or compose is missing, or cannot do what it was asked; no engine is needed.
 
-from collections.abc import Callable
-from dataclasses import replace
+And whose a throw-away container is: which processes are known to be dead.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from pgproof.errors import ServerUnavailable
 from pgproof.pg.container import ContainerServer
+from pgproof.pg.owner import Owner, parse_owner, read_owner
 from pgproof.settings import Settings
 
 Program = Callable[[str, str], None]
@@ -89,3 +98,68 @@ def test_compose_is_told_the_choices_by_its_environment(server: ContainerServer,
     with pytest.raises(ServerUnavailable):
         ContainerServer(replace(server.settings, major=15, port=5555)).ensure_up()
     assert said.read_text(encoding="utf-8") == "postgres:15-alpine 15 5555\n"
+
+
+TELL_WHO_AND_WAIT = """
+import json, sys
+from pgproof.pg.owner import read_owner
+print(json.dumps(read_owner().labels), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def us() -> Owner:
+    owner = read_owner()
+    assert owner
+    return owner
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    """Another process; its first line is the labels of its things."""
+    command = [sys.executable, "-c", TELL_WHO_AND_WAIT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def owner(process: subprocess.Popen[str]) -> Owner:
+    assert process.stdout
+    owner = parse_owner(json.loads(process.stdout.readline()))
+    assert owner
+    return owner
+
+
+def test_a_living_owner_is_known_by_its_labels(process: subprocess.Popen[str], owner: Owner, us: Owner):
+    assert owner.pid == str(process.pid)
+    assert owner.is_beside(us)
+    assert owner.lives()
+
+
+def test_a_killed_owner_is_dead_before_its_parent_asks_and_after(process: subprocess.Popen[str], owner: Owner):
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended and is still in the list of processes
+    assert not owner.lives()
+
+    process.wait()
+    assert not owner.lives()
+
+
+def test_a_process_that_was_given_a_dead_owners_pid_is_not_the_owner(us: Owner):
+    assert us.lives()
+    assert not replace(us, started=str(int(us.started) - 1)).lives()
+
+
+@pytest.mark.parametrize("name", ["boot", "namespace", "uid"])
+def test_an_owner_elsewhere_cannot_be_judged_by_its_pid(us: Owner, name: str):
+    assert not replace(us, **{name: "another"}).is_beside(us)
+
+
+def test_labels_that_do_not_tell_all_name_nobody(us: Owner):
+    assert parse_owner(us.labels) == us
+    for each in fields(Owner):
+        rest = {name: value for name, value in us.labels.items() if not name.endswith(f".{each.name}")}
+        assert parse_owner(rest) is None
+    assert parse_owner(us.labels | {"pgproof.owner.pid": "self"}) is None
