@@ -46,8 +46,8 @@ def _maintenance(settings: Settings, server: Server) -> Iterator[str]:
     if server.ours:
         yield server.ensure_up()
     else:
-        with throwaway_server(replace(settings, server="embedded")) as conninfo:
-            yield conninfo
+        with throwaway_server(replace(settings, server="embedded")) as throwaway:
+            yield throwaway.conninfo
 
 
 def find_drift(live: str, folder: Folder, settings: Settings, server: Server) -> list[Difference]:

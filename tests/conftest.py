@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = read_settings(tmp_path_factory.mktemp("project"), server=os.environ.get("TEST_SERVER", "embedded"))
     with ExitStack() as stack:
         try:
-            conninfo = stack.enter_context(throwaway_server(settings))
+            conninfo = stack.enter_context(throwaway_server(settings)).conninfo
         except ServerUnavailable as error:
             if settings.ci:
                 raise

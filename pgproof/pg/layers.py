@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from pgproof.pg.database import await_quiet, connect
 from pgproof.pg.lock import named_lock
-from pgproof.pg.template import Template, clone, create, describe, fetch_templates, names, remember
+from pgproof.pg.template import Template, clone, create_empty, describe, fetch_templates, names, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,10 +57,10 @@ def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
     """Return whether what is built so far is worth a layer of its own.
 
     A layer costs one copy of a database now, and saves the work before it later. The next build begins most likely at
-    the end of a stage (a migration is added after the last one, a seed is edited): there a layer pays as soon as it
-    saves more than it costs. In the middle it serves edits of old migrations, which are rare: ten copies' worth of
-    work, so that no build becomes slower by more than a tenth, and a quarter of all work so far, so that a long chain
-    has few of them.
+    the end of a stage (a migration is added after the last one, a seed is edited), again and again: there a layer pays
+    as soon as it saves a quarter of what it costs. In the middle it serves edits of old migrations, which are rare:
+    ten copies' worth of work, so that no build becomes slower by more than a tenth, and a quarter of all work so far,
+    so that a long chain has few of them.
 
     Args:
         spent: seconds of work since the last layer.
@@ -68,7 +68,7 @@ def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
         copy: seconds that a copy takes on this server.
         at_end: of a stage.
     """
-    return spent > copy if at_end else spent > max(10 * copy, total / 4)
+    return spent > copy / 4 if at_end else spent > max(10 * copy, total / 4)
 
 
 def _build(connection: Connection[Any], conninfo: str, recipe: Recipe, chain: Sequence[str]) -> None:
@@ -100,8 +100,7 @@ def _start(connection: Connection[Any], base: Template | None) -> float:
         clone(connection, base, DRAFT)
         remember(connection, base)
     else:
-        # Waiting builders may be connected to template1, which then cannot be copied.
-        create(connection, DRAFT, source="template0" if connection.info.dbname == "template1" else "template1")
+        create_empty(connection, DRAFT)
     return time.monotonic() - began
 
 

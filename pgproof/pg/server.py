@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -18,8 +19,22 @@ NOTHING_IS_KEPT = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",  # it would wake up in the midst of a test, and has no time to be of use
+    "max_connections": "500",  # 32 workers of pytest, each with clones made ahead and tests that open pools
 }
 """How a throw-away server is configured: nothing outlives it, so nothing has to be safe."""
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A server for a while.
+
+    Attributes:
+        conninfo: of its maintenance database.
+        place: where it and its data are, for a person.
+    """
+
+    conninfo: str = field(repr=False)
+    place: str
 
 
 class Server(Protocol):
@@ -79,20 +94,20 @@ def choose_maintenance(database: str) -> str:
 
 
 @contextmanager
-def throwaway_server(settings: Settings) -> Iterator[str]:
-    """Give the conninfo of a maintenance database on a fresh server that keeps nothing and is gone afterwards.
+def throwaway_server(settings: Settings) -> Iterator[Throwaway]:
+    """Give a fresh server that keeps nothing and is gone afterwards.
 
     A server given by URL is not ours to make or unmake: it is given as it is.
     """
     if settings.server == "embedded":
         from pgproof.pg.throwaway import throwaway_embedded
 
-        with throwaway_embedded(settings) as conninfo:
-            yield conninfo
+        with throwaway_embedded(settings) as server:
+            yield server
     elif settings.server == "container":
         from pgproof.pg.container import throwaway_container
 
         with throwaway_container(settings) as conninfo:
-            yield conninfo
+            yield Throwaway(conninfo, "in a container, in memory")
     else:
-        yield choose_server(settings).ensure_up()
+        yield Throwaway(choose_server(settings).ensure_up(), "given by URL")

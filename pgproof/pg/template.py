@@ -123,6 +123,12 @@ def create(connection: Connection[Any], name: str, *, source: str, clause: str =
     connection.execute(sql.SQL(words).format(sql.Identifier(name), sql.Identifier(source)))
 
 
+def create_empty(connection: Connection[Any], name: str) -> None:
+    """Make a database with nothing of ours in it."""
+    # Others may be connected to template1 as we are, which then cannot be copied.
+    create(connection, name, source="template0" if connection.info.dbname == "template1" else "template1")
+
+
 def remember(connection: Connection[Any], template: Template) -> None:
     """Write down that it was used today, and what copies of it took."""
     note = describe(template.holds, made=template.made, samples=template.samples)

@@ -19,7 +19,7 @@ from pgproof.pg.binaries import find_binaries
 from pgproof.pg.cluster import copy_cluster
 from pgproof.pg.folder import hold_lock
 from pgproof.pg.postmaster import launch
-from pgproof.pg.server import NOTHING_IS_KEPT
+from pgproof.pg.server import NOTHING_IS_KEPT, Throwaway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,29 +45,30 @@ rm -rf "$1"
 
 
 @contextmanager
-def throwaway_embedded(settings: Settings) -> Iterator[str]:
-    """Give the conninfo of database postgres on a fresh server: in memory where there is room, nothing durable.
+def throwaway_embedded(settings: Settings) -> Iterator[Throwaway]:
+    """Give a fresh server: in memory where there is room, nothing durable.
 
     Raises:
         ServerUnavailable: no binaries, or the server does not start.
     """
     account = choose_account()
     binaries = find_binaries(settings)
-    with _own_folder(account) as folder:
+    parent, place = _choose_place()
+    with _own_folder(account, parent) as folder:
         copy_cluster(binaries, account, settings.cache, folder / "data")
         config = NOTHING_IS_KEPT | {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
         process, found = launch(binaries, account, folder / "data", log=folder / "postgres.log", config=config)
         try:
-            yield found.local_conninfo("postgres")
+            yield Throwaway(found.local_conninfo("postgres"), f"embedded, {place}")
         finally:
             process.send_signal(signal.SIGQUIT)
             process.wait()
 
 
 @contextmanager
-def _own_folder(account: Account) -> Iterator[Path]:
+def _own_folder(account: Account, parent: Path) -> Iterator[Path]:
     """Make a folder that is removed after use; our lock on it says that it is in use."""
-    base = _ensure_base()
+    base = _ensure_base(parent)
     with hold_lock(base / "lock"):  # between making a folder and locking it nobody may think it abandoned
         _remove_abandoned(base)
         folder = Path(tempfile.mkdtemp(dir=base))
@@ -83,11 +84,21 @@ def _own_folder(account: Account) -> Iterator[Path]:
             os.close(descriptor)
 
 
-def _ensure_base() -> Path:
-    """In memory where there is room; /dev/shm and /tmp are everybody's, so whose folder it is counts."""
-    roomy = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM
+def _choose_place() -> tuple[Path, str]:
+    """Return where to put the data, and say why: a database on a disk takes ten times as long to make."""
+    disk = Path(tempfile.gettempdir())
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return disk, f"on disk in {disk}, for {_MEMORY} cannot be used"
+    free = shutil.disk_usage(_MEMORY).free
+    if free < _ROOM:
+        return disk, f"on disk in {disk}, for {_MEMORY} has {free >> 20} MB of the {_ROOM >> 20} that are wanted"
+    return _MEMORY, "in memory"
+
+
+def _ensure_base(parent: Path) -> Path:
+    """Make the folder of our user's servers; /dev/shm and /tmp are everybody's, so whose folder it is counts."""
     uid = os.geteuid()
-    base = Path(_MEMORY if roomy else tempfile.gettempdir()) / f"pgproof-{uid}"
+    base = parent / f"pgproof-{uid}"
     if not base.exists():
         base.mkdir(exist_ok=True)
         base.chmod(0o711 if uid == 0 else 0o700)  # root's server runs as somebody else, who passes through

@@ -146,11 +146,9 @@ def test_who_is_connected_is_disconnected(kitchen):
 def test_the_database_before_is_renamed_and_can_be_dropped_later(kitchen):
     make(kitchen)
     errand(kitchen).do()
-    with (
-        psycopg.connect(make_conninfo(kitchen.server, dbname=NAME)),
-        connect(kitchen.server) as connection,
-    ):
-        old = spare.swap(connection, *kitchen.databases("pgproof_spare_"), NAME)
+    (ahead,) = kitchen.databases("pgproof_spare_")
+    with psycopg.connect(make_conninfo(kitchen.server, dbname=NAME)), connect(kitchen.server) as connection:
+        old = spare.swap(connection, ahead, NAME)
 
     assert kitchen.databases(spare.OLD) == [old]
     errand(kitchen).tidy()

@@ -304,3 +304,93 @@ def test_what_a_trigger_refuses_is_named_by_its_line(connection, tmp_path):
     error = refusal_of(connection, tmp_path, {"010_people.csv": "id,name,age\n1,Ann,12\n2,Bo,13\n"})
 
     assert (place_of(error), error.what) == ("010_people.csv:3", "unlucky")
+
+
+# An empty table is filled by COPY itself, any other is merged into; nothing but the time may tell which it was.
+PLAIN = "t (id int PRIMARY KEY, v text)"
+TABLES = {
+    "plain": PLAIN,
+    "default": "t (v text DEFAULT 'none', id serial PRIMARY KEY, w int NOT NULL DEFAULT 7)",
+    "identity": "t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v varchar(5), w int DEFAULT 7)",
+    "generated": "t (id int PRIMARY KEY, w int, v text GENERATED ALWAYS AS (w::text) STORED)",
+    "checks": "t (id numeric PRIMARY KEY, v text CHECK (v <> 'bad'), UNIQUE (v))",
+    "deferrable": "t (id int PRIMARY KEY DEFERRABLE, v text)",
+    "partitions": f"{PLAIN} PARTITION BY LIST (id); CREATE TABLE t1 PARTITION OF t DEFAULT",
+    "row trigger": f"""{PLAIN};
+        CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.v = upper(NEW.v) || TG_OP; RETURN NEW; END $$;
+        CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION shout()""",
+    "statement trigger": f"""{PLAIN};
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO t VALUES (77, 'noted') ON CONFLICT DO NOTHING; RETURN NULL; END $$;
+        CREATE TRIGGER note AFTER UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION note()""",  # noqa: S608  (ours)
+    "rule": f"{PLAIN}; CREATE RULE skip AS ON INSERT TO t WHERE NEW.id > 0 DO INSTEAD NOTHING",
+}
+CONTENTS = {
+    "rows": "id,v\n1,a\n2,b\n",
+    "twins": "id,v\n1,a\n1,b\n",
+    "bad row": "id,v\n3,\n2,bad\n",
+    "long text": "id,v\n1,longer than five\n",
+    "short row": 'id,v\n1,""\n2\n',
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_an_empty_table_gets_what_a_filled_one_gets(connection, tmp_path, table, content):
+    outcomes = []
+    for schema, stranger in (("empty", False), ("filled", True)):
+        connection.execute(f"CREATE SCHEMA {schema}; SET search_path = {schema}; CREATE TABLE {table}")
+        if stranger:
+            connection.execute("INSERT INTO t (id) OVERRIDING SYSTEM VALUE VALUES (-99)")
+        try:
+            outcome: object = load_files(connection, tmp_path, {"010_t.csv": content})
+        except SeedError as error:
+            outcome = str(error)
+        outcomes.append((outcome, rows_of(connection, "SELECT * FROM t WHERE id > 0 ORDER BY id, v")))
+
+    assert outcomes[0] == outcomes[1]
+
+
+def test_a_role_that_policies_restrict_can_fill_a_table(connection, tmp_path):
+    connection.execute(
+        "CREATE TABLE own (id int PRIMARY KEY, v text); ALTER TABLE own ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY own ON own USING (v = 'mine'); CREATE ROLE seeder; GRANT ALL ON own TO seeder; SET ROLE seeder"
+    )
+    try:
+        loaded = load_files(connection, tmp_path, {"010_own.csv": "id,v\n1,mine\n"})
+        error = refusal_of(connection, tmp_path, {"010_own.csv": "id,v\n1,mine\n2,yours\n"})
+    finally:
+        connection.execute("RESET ROLE; DROP OWNED BY seeder; DROP ROLE seeder")
+
+    assert [Loaded("010_own.csv", rows=1, changed=1)] == loaded
+    assert "row-level security" in error.what
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "what"),
+    [
+        (f"id,name\n1,{PARAGRAPH}\nx,Bo\n", 5, 'column id: invalid input syntax for type integer: "x"'),
+        (f"id,name\n1,{PARAGRAPH}\n2,\n", 5, 'null value in column "name"'),
+        (f"id,name\n1,{PARAGRAPH}\n2,Bo\n1,Cy\n", 6, "a row before it has the same key (id)"),
+        ("id,name,boss\n1,Ann,2\n2,Bo,3\n3,Cy,8\n", 4, "Key (boss)=(8) is not present in table"),
+    ],
+)
+def test_a_row_refused_by_an_empty_table_is_named_as_well(connection, tmp_path, content, line, what):
+    error = refusal_of(connection, tmp_path, {"010_people.csv": content})
+
+    assert f"010_people.csv:{line}" == place_of(error)
+    assert what in error.what
+    assert rows_of(connection, "SELECT id FROM people") == []
+
+
+def test_a_lost_connection_is_said_in_the_servers_words(database, tmp_path):
+    with psycopg.connect(database, autocommit=True) as connection, psycopg.connect(database, autocommit=True) as other:
+        connection.execute(SCHEMA)
+        end = f"SELECT pg_terminate_backend({connection.info.backend_pid})"
+        other.execute(f"CREATE FUNCTION die() RETURNS int LANGUAGE sql AS '{end}::int'")
+        other.execute("ALTER TABLE people ALTER age SET DEFAULT die()")
+
+        error = refusal_of(connection, tmp_path, {"010_people.csv": "id,name\n1,Ann\n"})
+
+    assert "terminating connection" in error.what

@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from pgproof.pg.server import throwaway_server
 from pgproof.settings import read_settings
-with throwaway_server(replace(read_settings(Path(sys.argv[1])), cache=Path(sys.argv[2]))) as conninfo:
-    print(conninfo, flush=True)
+with throwaway_server(replace(read_settings(Path(sys.argv[1])), cache=Path(sys.argv[2]))) as server:
+    print(server.conninfo, flush=True)
     sys.stdin.read()
 """
 
@@ -51,19 +51,19 @@ def wait_for_the_end_of_the_server(connection: psycopg.Connection) -> None:
 
 
 def test_nothing_is_durable_and_nothing_remains(settings: Settings):
-    with throwaway_server(settings) as conninfo, connect(conninfo) as connection:
+    with throwaway_server(settings) as server, connect(server.conninfo) as connection:
         names = ("fsync", "full_page_writes", "synchronous_commit", "wal_level")
         values = [connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in names]
 
     assert values == [("off",), ("off",), ("off",), ("minimal",)]
-    assert not folder_of(conninfo).exists()
+    assert not folder_of(server.conninfo).exists()
 
 
 def test_it_is_gone_after_an_error_too(settings: Settings):
-    with pytest.raises(RuntimeError), throwaway_server(settings) as conninfo:
+    with pytest.raises(RuntimeError), throwaway_server(settings) as server:
         raise RuntimeError
 
-    assert not folder_of(conninfo).exists()
+    assert not folder_of(server.conninfo).exists()
 
 
 def test_killed_parent_leaves_no_server(holder: subprocess.Popen[str]):
@@ -96,6 +96,7 @@ def test_another_process_leaves_alone_what_is_in_use(holder: subprocess.Popen[st
 
 
 def test_server_given_by_url_is_given_as_it_is(settings: Settings, server: str, database: str):
-    with throwaway_server(replace(settings, server="url", url=database)) as conninfo, connect(conninfo) as connection:
+    given = replace(settings, server="url", url=database)
+    with throwaway_server(given) as throwaway, connect(throwaway.conninfo) as connection:
         assert connection.info.dbname == conninfo_to_dict(server)["dbname"]
         assert connection.info.host == conninfo_to_dict(server)["host"]
