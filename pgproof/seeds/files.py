@@ -117,20 +117,22 @@ def _number_problems(paths: list[Path]) -> list[Problem]:
 
 
 def _content_problems(path: Path, content: bytes) -> Iterator[Problem]:
-    if not content.strip():
+    if not content or content.isspace():
         yield Problem(Location(path), "the file is empty", "write a row, or delete the file")
     if content.startswith(_BYTE_ORDER_MARK):
         what = "the file begins with a byte order mark"
         yield Problem(Location(path, 1), what, "save it as UTF-8 without")
     try:
-        content.decode()
+        if not content.isascii():  # ten times faster asked, and most seeds are
+            content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         yield Problem(Location(path, line), "the file is not UTF-8", "save it as UTF-8")
 
 
 def _read_header(content: bytes) -> list[str]:
-    return next(csv.reader(io.StringIO(content.decode(), newline="")), [])
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")  # decodes no further than it is read
+    return next(csv.reader(text), [])
 
 
 def _csv_problems(path: Path, content: bytes, columns: list[str]) -> Iterator[Problem]:
@@ -142,7 +144,8 @@ def _csv_problems(path: Path, content: bytes, columns: list[str]) -> Iterator[Pr
         yield Problem(Location(path, 1), f"a column of the header is blank or padded: {names!r}", hint)
     if twice := sorted(column for column, times in Counter(columns).items() if times > 1):
         yield Problem(Location(path, 1), f"the header names {', '.join(twice)} twice", "name each column once")
-    if end := _END_OF_COPY.search(content):
+    # The pattern alone takes a third of a second for a million rows, the plain search in front of it a tenth of that.
+    if b"\\." in content and (end := _END_OF_COPY.search(content)):
         line = content.count(b"\n", 0, end.start()) + 1
         what = "a line of just \\. ends the rows on PostgreSQL 17 and older, and whatever follows is dropped"
         yield Problem(Location(path, line), what, "put the field between quotes, on a line with the others")

@@ -37,8 +37,16 @@ SELECT a.attname,
  WHERE a.attrelid = to_regclass(%(table)s) AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
 """
+# Where COPY is worth a try, and gives what INSERT … ON CONFLICT would: no trigger and no rule tells the two apart.
+_FILLABLE = """
+SELECT true
+  FROM pg_class AS c JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary AND i.indimmediate
+ WHERE c.oid = to_regclass(%(table)s) AND NOT c.relhasrules
+   AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal)
+   AND NOT EXISTS (SELECT FROM {table})
+"""
 _STAGE = "CREATE TEMPORARY TABLE pgproof_seed AS SELECT {columns} FROM {table} WITH NO DATA"
-_COPY = "COPY pgproof_seed FROM STDIN (FORMAT csv, HEADER true, ENCODING 'UTF8')"
+_COPY = "COPY {table} ({columns}) FROM STDIN (FORMAT csv, HEADER true, ENCODING 'UTF8')"
 _UNSTAGE = "DROP TABLE pgproof_seed"
 _TWIN = """
 SELECT record
@@ -120,12 +128,36 @@ def _load_sql(cursor: Cursor, seed: SqlSeed) -> Loaded:
 
 def _load_csv(cursor: Cursor, seed: CsvSeed) -> Loaded:
     target = _fetch_target(cursor, seed)
-    rows = _stage(cursor, seed, target)
-    _check_twins(cursor, seed, target)
-    changed = _insert(cursor, seed, target)
+    loaded = _fill(cursor, seed, target) or _merge(cursor, seed, target)
     for column, sequence in target.sequences.items():
         advance = sql.SQL(_ADVANCE).format(column=sql.Identifier(column), table=target.table)
         cursor.execute(advance, {"sequence": sequence})
+    return loaded
+
+
+def _fill(cursor: Cursor, seed: CsvSeed, target: _Target) -> Loaded | None:
+    """Copy the file straight into an empty table, in a third of the time that merging takes.
+
+    None where the table is not one for that, or where a row is refused: which one, the merge finds out and says.
+    """
+    fillable = sql.SQL(_FILLABLE).format(table=target.table)
+    if not cursor.execute(fillable, {"table": target.table.as_string()}).fetchone():
+        return None
+    try:
+        with cursor.connection.transaction():
+            rows = _copy(cursor, seed, target.table)
+    except psycopg.Error as error:
+        if cursor.connection.closed:
+            raise _refusal(error, seed.path, None) from error
+        return None
+    return Loaded(seed.path.name, rows, changed=rows)
+
+
+def _merge(cursor: Cursor, seed: CsvSeed, target: _Target) -> Loaded:
+    """Bring the file into a table that may hold some of its rows, in this or another form."""
+    rows = _stage(cursor, seed, target)
+    _check_twins(cursor, seed, target)
+    changed = _insert(cursor, seed, target)
     cursor.execute(_UNSTAGE)
     return Loaded(seed.path.name, rows, changed)
 
@@ -153,13 +185,17 @@ def _stage(cursor: Cursor, seed: CsvSeed, target: _Target) -> int:
     """Copy the file as it is into a table of its own; return how many rows it has."""
     cursor.execute(sql.SQL(_STAGE).format(columns=_names(target.columns), table=target.table))
     try:
-        with cursor.copy(_COPY) as copy:
-            copy.write(seed.content)
+        return _copy(cursor, seed, sql.Identifier("pgproof_seed"))
     except psycopg.Error as error:
         match = _COPY_CONTEXT.search(error.diag.context or "")
         last = int(match["line"]) if match else 1  # COPY counts to the last line of the record
         line = max(first for first in seed.record_lines if first <= last)
         raise _refusal(error, seed.path, line, column=match["column"] if match else None) from error
+
+
+def _copy(cursor: Cursor, seed: CsvSeed, table: sql.Identifier) -> int:
+    with cursor.copy(sql.SQL(_COPY).format(table=table, columns=_names(seed.columns))) as copy:
+        copy.write(seed.content)
     return cursor.rowcount
 
 
