@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pgproof import migrations
+from pgproof.errors import MigrationError
+from pgproof.memo import recall
 from pgproof.migrations import Event, Folder, ledger, read_folder
 from pgproof.pg import database
 
@@ -37,33 +39,49 @@ def _say_nothing(_: Event | Loaded) -> None:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The steps to a finished database: each migration, then the repeatables at once, then the seeds at once."""
+    """The steps to a finished database: each migration, then the repeatables at once, then the seeds at once.
 
-    folder: Folder
-    seeds: Sequence[Seed]
+    Made by `read_recipe`, which says what its fields are.
+    """
+
     settings: Settings
-    notify: Callable[[Event | Loaded], None] = field(default=_say_nothing, compare=False)
+    seeds_folder: Path | None
+    at: str | None = None
+    notify: Callable[[Event | Loaded], None] = field(default=_say_nothing, compare=False, repr=False)
 
     @cached_property
+    def folder(self) -> Folder:
+        """The migrations and repeatables; nothing is read before somebody needs them."""
+        folder = read_folder(self.settings.migrations)
+        return folder if self.at is None else Folder(migrations.up_to(folder.migrations, self.at))
+
+    @cached_property
+    def seeds(self) -> Sequence[Seed]:
+        """The seeds."""
+        if self.seeds_folder is None:
+            return []
+        from pgproof.seeds import read_seeds
+
+        return read_seeds(self.seeds_folder)
+
+    @property
     def steps(self) -> Sequence[str]:
         """The hash of each step: names, contents, the way back (the ledger has its checksum), and what a ledger is."""
-        return [_hash(ledger.FORMAT, *contents) for contents in self._contents()]
+        steps: list[str] = self._facts["steps"]
+        return steps
 
-    @cached_property
+    @property
     def portable(self) -> int:
         """How many steps may live in a template: those before the first that names the database it runs in."""
-        for index, texts in enumerate(self._texts()):
-            if any(map(_NAMES_ITS_DATABASE.search, texts)):
-                return index
-        return len(self.steps)
+        return int(self._facts["portable"])
 
     def describe(self, done: int) -> str:
         """Say what the first `done` steps are: 12 migrations, 3 repeatables, 5 seeds."""
-        applied = len(self.folder.migrations)
+        applied, repeatables, seeds = self._facts["counts"]
         counts = {
             "migration": min(done, applied),
-            "repeatable": len(self.folder.repeatables) if done > applied else 0,
-            "seed": len(self.seeds) if done == len(self.steps) else 0,
+            "repeatable": repeatables if done > applied else 0,
+            "seed": seeds if done == len(self.steps) else 0,
         }
         return ", ".join(f"{count} {word}{'s' * (count != 1)}" for word, count in counts.items() if count)
 
@@ -76,6 +94,8 @@ class Recipe:
         Raises:
             MigrationError, SqlFileError, SeedError: as of `migrate` and `load`.
         """
+        if not self._is_confirmed:
+            raise MigrationError("migrations or seeds were changed at this moment", hint="once more")
         with database.connect_runner(conninfo, program="pgproof builds a database") as connection:
             if done < len(self.folder.migrations):
                 return done + self._migrate(connection, self._stage(done), stop)
@@ -106,6 +126,28 @@ class Recipe:
         if done < self.portable < len(self.folder.migrations):
             return Folder(self.folder.migrations[: self.portable])
         return replace(self.folder, repeatables=())
+
+    @cached_property
+    def _is_confirmed(self) -> bool:
+        """Whether what would be built is what the hashes say, which may be the memo's."""
+        return bool(self._look()["steps"] == self.steps)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        place = f"{self.settings.root.resolve()}\n{self.seeds_folder}\n{self.at}"
+        memo = self.settings.cache / "recipes" / f"{_hash(place)[:24]}.json"
+        folders = [self.settings.migrations, self.settings.migrations / "repeatable"]
+        version = f"{ledger.FORMAT} {_NAMES_ITS_DATABASE.pattern!r}"
+        return recall(memo, [*folders, *([self.seeds_folder] if self.seeds_folder else [])], version, self._look)
+
+    def _look(self) -> dict[str, Any]:
+        contents, texts = list(self._contents()), list(self._texts())
+        bound = (index for index, step in enumerate(texts) if any(map(_NAMES_ITS_DATABASE.search, step)))
+        return {
+            "steps": [_hash(ledger.FORMAT, *step) for step in contents],
+            "portable": next(bound, len(contents)),
+            "counts": [len(self.folder.migrations), len(self.folder.repeatables), len(self.seeds)],
+        }
 
     def _contents(self) -> Iterator[tuple[str, ...]]:
         for each in self.folder.migrations:
@@ -138,22 +180,15 @@ def read_recipe(
     Args:
         settings: whose migrations.
         seeds: the folder of the seeds; None for none.
-        at: the last migration, by name or what only it begins with; nothing that comes after migrations is run then
-            but the seeds.
+        at: the last migration, by name or what only it begins with; no repeatables are run then.
         notify: told what happens in a build.
 
     Raises:
         MigrationError, SqlFileError: as of `read_folder` and `read_seeds`, or there is no migration `at`.
     """
-    folder = read_folder(settings.migrations)
-    if at is not None:
-        folder = Folder(migrations.up_to(folder.migrations, at))
-    found: Sequence[Seed] = ()
-    if seeds is not None:
-        from pgproof.seeds import read_seeds
-
-        found = read_seeds(seeds)
-    return Recipe(folder, found, settings, notify)
+    recipe = Recipe(settings, seeds, at, notify)
+    _ = recipe.steps  # what cannot be read is said now, before anything is touched
+    return recipe
 
 
 def _identity(migration: Migration) -> tuple[str, str, str]:

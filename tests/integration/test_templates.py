@@ -257,8 +257,8 @@ import sys
 from pathlib import Path
 from pgproof.pg.layers import ensure_template
 from pgproof.recipe import read_recipe
-from pgproof.settings import Settings
-ensure_template(sys.stdin.read(), read_recipe(Settings(root=Path(sys.argv[1])), seeds=None))
+from pgproof.settings import read_settings
+ensure_template(sys.stdin.read(), read_recipe(read_settings(Path(sys.argv[1])), seeds=None))
 """
 
 
