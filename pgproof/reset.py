@@ -9,11 +9,11 @@ from psycopg.conninfo import make_conninfo
 
 from pgproof.pg import database
 from pgproof.pg.attendant import Errand
-from pgproof.pg.layers import ensure_template
 from pgproof.pg.spare import ensure_spare, holding_spares, swap
 from pgproof.pg.template import find_template
 
 if TYPE_CHECKING:
+    from pgproof.pg.template import Template
     from pgproof.recipe import Recipe
 
 
@@ -53,7 +53,7 @@ def reset(conninfo: str, name: str, recipe: Recipe, *, cold: bool = False) -> Fr
 def _replace(conninfo: str, name: str, recipe: Recipe) -> Fresh:
     settings = recipe.settings
     with database.connect(conninfo) as connection:
-        template = find_template(connection, recipe) or ensure_template(conninfo, recipe, wait=settings.runner_wait)
+        template = find_template(connection, recipe) or _ensure_template(conninfo, recipe)
         with holding_spares(connection, name, wait=settings.runner_wait):
             spare, made = ensure_spare(connection, name, template)
             old = swap(connection, spare, name)
@@ -64,3 +64,9 @@ def _replace(conninfo: str, name: str, recipe: Recipe) -> Fresh:
     else:
         errand.start()
     return Fresh(old is not None, "a template" if made else "a spare")
+
+
+def _ensure_template(conninfo: str, recipe: Recipe) -> Template:
+    from pgproof.pg.layers import ensure_template  # what only a build needs
+
+    return ensure_template(conninfo, recipe, wait=recipe.settings.runner_wait)

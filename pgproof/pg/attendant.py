@@ -19,7 +19,6 @@ from psycopg import Error
 from pgproof.errors import PgproofError
 from pgproof.pg import spare
 from pgproof.pg.database import connect
-from pgproof.pg.kept import discard, fetch_kept, prune
 from pgproof.pg.template import fetch_templates, remember
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ class Errand:
 
     def do(self) -> None:
         """Leave one spare of this database, of this template, and nothing that is stale."""
+        from pgproof.pg.kept import discard, fetch_kept  # not for who only starts an errand
+
         with connect(self.conninfo) as connection, spare.holding_spares(connection, self.database, wait=_LIFE):
             name = self._ensure_spare(connection)
             for each in fetch_kept(connection):
@@ -64,6 +65,8 @@ class Errand:
 
     def tidy(self) -> None:
         """Drop what is stale, and what the reset has replaced."""
+        from pgproof.pg.kept import prune
+
         with connect(self.conninfo) as connection:
             prune(connection, days=self.days, megabytes=self.megabytes)
 
