@@ -112,7 +112,7 @@ class Stage:
     def _has_settled(self, template: Template) -> bool:
         kinds = {each.kind: each.name for each in fetch_kept(self.connection)}
         (others,) = self.connection.execute(_OTHERS).fetchone() or (0,)
-        return kinds.get("spare", "").endswith(template.key) and "old" not in kinds and not others
+        return kinds.get("spare", "").endswith(template.fingerprint) and "old" not in kinds and not others
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from pgproof.pg.database import await_quiet, connect
 from pgproof.pg.lock import named_lock
-from pgproof.pg.template import Template, clone, create_empty, describe, fetch_templates, names, remember
+from pgproof.pg.template import PREFIX, Template, clone, create_empty, describe, fetch_templates, fingerprints, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def ensure_template(conninfo: str, recipe: Recipe, *, wait: float = 600.0) -> Te
         PgproofError: whatever a step raises; nothing is left of the draft.
     """
     with connect(conninfo) as connection:
-        chain = names(connection, recipe)
+        chain = [PREFIX + each for each in fingerprints(connection, recipe)]
         found = fetch_templates(connection, chain[-1])
         if not found:
             with named_lock(connection, LOCK, wait=wait):

@@ -38,7 +38,7 @@ def ensure_spare(connection: Connection[Any], database: str, template: Template)
 
     Its name says of what it is a copy, so that one of another template is never taken for it.
     """
-    name = prefix(database) + template.key
+    name = prefix(database) + template.fingerprint
     if connection.execute(EXISTS, [name]).fetchone():
         return name, False
     clone(connection, template, name, closed=True)

@@ -78,21 +78,21 @@ class Template:
     samples: Samples = field(default_factory=dict, compare=False)
 
     @property
-    def key(self) -> str:
+    def fingerprint(self) -> str:
         """What tells it from other templates: the hash of its contents."""
         return self.name.removeprefix(PREFIX)
 
 
-def names(connection: Connection[Any], recipe: Recipe) -> list[str]:
-    """Return what a template of the first 0, 1, 2, … portable steps of a recipe is called on this server."""
+def fingerprints(connection: Connection[Any], recipe: Recipe) -> list[str]:
+    """Return the hash of the first 0, 1, 2, … portable steps of a recipe, on what this server is."""
     (ground,) = connection.execute(_GROUND).fetchone() or ("",)
     hashes = accumulate(recipe.steps[: recipe.portable], _link, initial=_link("", ground))
-    return [PREFIX + each[:24] for each in hashes]
+    return [each[:24] for each in hashes]
 
 
 def find_template(connection: Connection[Any], recipe: Recipe) -> Template | None:
     """Return the finished template of a recipe, if it is there."""
-    return next((each for each in fetch_templates(connection, names(connection, recipe)[-1])), None)
+    return next((each for each in fetch_templates(connection, PREFIX + fingerprints(connection, recipe)[-1])), None)
 
 
 def fetch_templates(connection: Connection[Any], prefix: str = PREFIX) -> list[Template]:

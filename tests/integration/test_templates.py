@@ -19,7 +19,7 @@ from pgproof.pg.database import connect
 from pgproof.pg.layers import LOCK, ensure_template
 from pgproof.pg.lock import named_lock
 from pgproof.pg.strategy import Strategy
-from pgproof.pg.template import clone, fetch_templates, names
+from pgproof.pg.template import clone, fetch_templates, fingerprints
 from tests.recipes import Kitchen
 
 
@@ -171,7 +171,7 @@ def test_files_put_back_are_the_template_they_were(kitchen):
 def test_another_setting_of_the_server_is_another_template(kitchen, setting):
     recipe = kitchen.recipe()
     with connect(kitchen.server) as here, connect(kitchen.server, options=f"-c {setting}") as there:
-        assert names(here, recipe)[-1] != names(there, recipe)[-1]
+        assert fingerprints(here, recipe)[-1] != fingerprints(there, recipe)[-1]
 
 
 # Layers
