@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from pgproof.pg import spare, template
 from pgproof.pg.layers import DRAFT, LOCK
@@ -60,13 +60,21 @@ def fetch_kept(connection: Connection[Any]) -> list[Kept]:
     """Return every database of ours on this server."""
     templates = {each.name: each for each in template.fetch_templates(connection)}
     kept = []
-    for name, size in connection.execute(_OURS).fetchall():
+    for name, size in _fetch_sizes(connection):
         kind = next((kind for prefix, kind in _KINDS.items() if name.startswith(prefix)), None)
         found = templates.get(name)
         if kind:
             used = date.fromisoformat(found.used) if found and found.used else None
             kept.append(Kept(name, kind, size, found.holds if found else "", used))
     return kept
+
+
+def _fetch_sizes(connection: Connection[Any]) -> list[tuple[str, int]]:
+    while True:
+        try:
+            return connection.execute(_OURS).fetchall()
+        except (errors.UndefinedObject, errors.UndefinedFile):
+            continue  # one of them was dropped at this moment, so the next look finds fewer
 
 
 def find_stale(kept: Iterable[Kept], *, days: int, megabytes: int, today: date) -> Iterator[Kept]:

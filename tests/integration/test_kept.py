@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from pgproof.pg.database import connect
@@ -26,6 +28,26 @@ def test_what_is_kept_is_shown_with_what_it_holds(kitchen):
 
     assert (found.kind, found.holds, str(found.used)) == ("template", "1 migration", template.used)
     assert found.bytes > 1_000_000
+
+
+class Unlucky(psycopg.Connection[Any]):
+    """Sees a database vanish between its name and its size, once: the moment itself cannot be met at will."""
+
+    met = False
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        if "pg_database_size" in str(query) and not self.met:
+            self.met = True
+            raise psycopg.errors.UndefinedObject("database with OID 1 does not exist")
+        return super().execute(query, *arguments, **options)
+
+
+def test_a_database_that_is_dropped_at_this_moment_is_no_failure(kitchen):
+    template = kitchen.cook()
+
+    with Unlucky.connect(kitchen.server, autocommit=True) as connection:
+        assert template.name in [each.name for each in fetch_kept(connection)]
+        assert connection.met
 
 
 def test_a_template_used_today_stays_and_an_old_one_goes(kitchen):
