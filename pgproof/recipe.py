@@ -33,7 +33,7 @@ _NAMES_ITS_DATABASE = re.compile(
 )
 
 
-def _say_nothing(_: Event | Loaded) -> None:
+def say_nothing(_: Event | Loaded) -> None:
     """Listen to nothing."""
 
 
@@ -47,7 +47,7 @@ class Recipe:
     settings: Settings
     seeds_folder: Path | None
     at: str | None = None
-    notify: Callable[[Event | Loaded], None] = field(default=_say_nothing, compare=False, repr=False)
+    notify: Callable[[Event | Loaded], None] = field(default=say_nothing, compare=False, repr=False)
 
     @cached_property
     def folder(self) -> Folder:
@@ -173,7 +173,7 @@ def read_recipe(
     *,
     seeds: Path | None,
     at: str | None = None,
-    notify: Callable[[Event | Loaded], None] = _say_nothing,
+    notify: Callable[[Event | Loaded], None] = say_nothing,
 ) -> Recipe:
     """Read what a database is built of.
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg.conninfo import make_conninfo
 
+from pgproof.attendant import Errand
 from pgproof.pg import database
-from pgproof.pg.attendant import Errand
-from pgproof.pg.spare import ensure_spare, holding_spares, swap
-from pgproof.pg.template import find_template
+from pgproof.pg.database import EXISTS
+from pgproof.pg.spare import ensure_spare, holding_spares, spare_name, swap
+from pgproof.pg.template import find_template, fingerprints
 
 if TYPE_CHECKING:
-    from pgproof.pg.template import Template
+    from psycopg import Connection
+
     from pgproof.recipe import Recipe
+
+Origin = Literal["built", "a copy of a template", "a spare copy"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,11 @@ class Fresh:
 
     Attributes:
         replaced: there was one by that name before.
-        origin: what it was made of.
+        origin: `built` if any step ran, whatever it was built on.
     """
 
     replaced: bool
-    origin: Literal["nothing", "a template", "a spare"]
+    origin: Origin
 
 
 def reset(conninfo: str, name: str, recipe: Recipe, *, cold: bool = False) -> Fresh:
@@ -46,27 +50,37 @@ def reset(conninfo: str, name: str, recipe: Recipe, *, cold: bool = False) -> Fr
         replaced = database.drop(conninfo, name)
         database.ensure_created(conninfo, name)
         recipe.finish(make_conninfo(conninfo, dbname=name), 0)
-        return Fresh(replaced, "nothing")
+        return Fresh(replaced, "built")
     return _replace(conninfo, name, recipe)
 
 
 def _replace(conninfo: str, name: str, recipe: Recipe) -> Fresh:
     settings = recipe.settings
-    with database.connect(conninfo) as connection:
-        template = find_template(connection, recipe) or _ensure_template(conninfo, recipe)
-        with holding_spares(connection, name, wait=settings.runner_wait):
-            spare, made = ensure_spare(connection, name, template)
-            old = swap(connection, spare, name)
+    with (
+        database.connect(conninfo) as connection,
+        holding_spares(connection, name, wait=settings.runner_wait),
+    ):
+        spare, origin = _get_spare(connection, conninfo, name, recipe)
+        old = swap(connection, spare, name)
     recipe.finish(make_conninfo(conninfo, dbname=name))
-    errand = Errand(conninfo, name, template.name, settings.template_days, settings.template_megabytes)
+    errand = Errand(conninfo, name, recipe)
     if settings.ci:  # nobody is going to ask again
         errand.tidy()
     else:
         errand.start()
-    return Fresh(old is not None, "a template" if made else "a spare")
+    return Fresh(old is not None, origin)
 
 
-def _ensure_template(conninfo: str, recipe: Recipe) -> Template:
-    from pgproof.pg.layers import ensure_template  # what only a build needs
+def _get_spare(connection: Connection[Any], conninfo: str, name: str, recipe: Recipe) -> tuple[str, Origin]:
+    """Return a copy that is there, or is made of a template, or was built in this moment."""
+    spare = spare_name(name, fingerprints(connection, recipe)[-1])
+    if connection.execute(EXISTS, [spare]).fetchone():
+        return spare, "a spare copy"
+    if template := find_template(connection, recipe):
+        ensure_spare(connection, name, template)
+        return spare, "a copy of a template"
+    from pgproof.pg.layers import build  # what only a build needs
 
-    return ensure_template(conninfo, recipe, wait=recipe.settings.runner_wait)
+    if template := build(conninfo, recipe, wait=recipe.settings.runner_wait, give_as=spare):
+        ensure_spare(connection, name, template)
+    return spare, "built"

@@ -40,17 +40,35 @@ def ensure_template(conninfo: str, recipe: Recipe, *, wait: float = 600.0) -> Te
         LockTimeout: another builder is still at work.
         PgproofError: whatever a step raises; nothing is left of the draft.
     """
+    template = build(conninfo, recipe, wait=wait)
+    assert template is not None  # noqa: S101 - there is nobody to hand the draft to
+    return template
+
+
+def build(conninfo: str, recipe: Recipe, *, wait: float, give_as: str = "") -> Template | None:
+    """Return the template of a recipe, or None where what was built was given away instead of becoming one.
+
+    Args:
+        conninfo: of the server's maintenance database.
+        recipe: what to build; only its portable steps.
+        wait: seconds to wait for another builder on this server.
+        give_as: the name of a copy that somebody waits for. Where the last of the work was less than a copy, the draft
+            itself takes that name, closed, so that nobody waits for both; the template is left to be built later.
+
+    Raises:
+        LockTimeout, PgproofError: as of `ensure_template`.
+    """
     with connect(conninfo) as connection:
         chain = [PREFIX + each for each in fingerprints(connection, recipe)]
         found = fetch_templates(connection, chain[-1])
         if not found:
             with named_lock(connection, LOCK, wait=wait):
                 if not fetch_templates(connection, chain[-1]):
-                    _build(connection, conninfo, recipe, chain)
+                    _build(connection, conninfo, recipe, chain, give_as)
                 found = fetch_templates(connection, chain[-1])
         elif found[0].used != str(datetime.now(UTC).date()):
             remember(connection, found[0])
-        return found[0]
+        return found[0] if found else None
 
 
 def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
@@ -58,9 +76,9 @@ def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
 
     A layer costs one copy of a database now, and saves the work before it later. The next build begins most likely at
     the end of a stage (a migration is added after the last one, a seed is edited), again and again: there a layer pays
-    as soon as it saves a quarter of what it costs. In the middle it serves edits of old migrations, which are rare:
-    ten copies' worth of work, so that no build becomes slower by more than a tenth, and a quarter of all work so far,
-    so that a long chain has few of them.
+    as soon as the work since the last one is more than it costs. In the middle it serves edits of old migrations,
+    which are rare: ten copies' worth of work, so that no build becomes slower by more than a tenth, and a quarter of
+    all work so far, so that a long chain has few of them.
 
     Args:
         spent: seconds of work since the last layer.
@@ -68,10 +86,16 @@ def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
         copy: seconds that a copy takes on this server.
         at_end: of a stage.
     """
-    return spent > copy / 4 if at_end else spent > max(10 * copy, total / 4)
+    return spent > copy if at_end else spent > max(10 * copy, total / 4)
 
 
-def _build(connection: Connection[Any], conninfo: str, recipe: Recipe, chain: Sequence[str]) -> None:
+def _build(
+    connection: Connection[Any],
+    conninfo: str,
+    recipe: Recipe,
+    chain: Sequence[str],
+    give_as: str,
+) -> None:
     """Build in a draft; layer by layer it becomes a template, and a copy of that the next draft."""
     draft = make_conninfo(conninfo, dbname=DRAFT)
     finished = {each.name: each for each in fetch_templates(connection)}
@@ -90,7 +114,10 @@ def _build(connection: Connection[Any], conninfo: str, recipe: Recipe, chain: Se
                 _seal(connection, chain[done], recipe.describe(done))
                 copy = _start(connection, fetch_templates(connection, chain[done])[0])
                 layer = time.monotonic()
-        _seal(connection, chain[done], recipe.describe(done))
+        if give_as and not worth(at_end=True):
+            _give(connection, give_as)
+        else:
+            _seal(connection, chain[done], recipe.describe(done))
 
 
 def _start(connection: Connection[Any], base: Template | None) -> float:
@@ -112,6 +139,15 @@ def _seal(connection: Connection[Any], name: str, holds: str) -> None:
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(draft, describe(holds)))
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false").format(draft))
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(draft, template))
+
+
+def _give(connection: Connection[Any], name: str) -> None:
+    """Let the draft become a copy that nobody connects to yet."""
+    await_quiet(connection, DRAFT)
+    draft = sql.Identifier(DRAFT)
+    with connection.transaction():
+        connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(draft))
+        connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(draft, sql.Identifier(name)))
 
 
 @contextmanager

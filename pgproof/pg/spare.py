@@ -33,12 +33,14 @@ def prefix(database: str) -> str:
     return f"{PREFIX}{sha256(database.encode()).hexdigest()[:8]}_"
 
 
-def ensure_spare(connection: Connection[Any], database: str, template: Template) -> tuple[str, bool]:
-    """Return the spare's name, and whether it had to be made.
+def spare_name(database: str, fingerprint: str) -> str:
+    """Return what a spare is called: it says of what it is a copy, so that no other is ever taken for it."""
+    return prefix(database) + fingerprint
 
-    Its name says of what it is a copy, so that one of another template is never taken for it.
-    """
-    name = prefix(database) + template.fingerprint
+
+def ensure_spare(connection: Connection[Any], database: str, template: Template) -> tuple[str, bool]:
+    """Return the spare's name, and whether it had to be made."""
+    name = spare_name(database, template.fingerprint)
     if connection.execute(EXISTS, [name]).fetchone():
         return name, False
     clone(connection, template, name, closed=True)

@@ -32,7 +32,7 @@ def reset(place: Place, cold: bool = False, yes_destroy: str | None = None) -> N
     fresh = make(maintenance, name, recipe, cold=cold)
     verb = "replaced" if fresh.replaced else "created"
     holds = recipe.describe(len(recipe.steps))
-    place.screen.say(f"{verb} {name} on the {place.server.kind} server, from {fresh.origin}: {holds}")
+    place.screen.say(f"{verb} {name} on the {place.server.kind} server, {fresh.origin}: {holds}")
     place.screen.say(place.url())
 
 

@@ -220,7 +220,7 @@ def test_destroying_elsewhere_says_what_and_goes_on_only_with_its_name(guarded: 
     assert guarded.rows("SELECT count(*) FROM posts") == [(3,)]
 
     *_, head, last = guarded.inv("db.reset", "--server=url", "--yes-destroy=shop", **elsewhere).splitlines()
-    assert head.startswith("replaced shop on the url server, from nothing: ")
+    assert head.startswith("replaced shop on the url server, built: ")
     assert last.startswith(place)
     assert guarded.inv("db.drop", "--server=url", "--yes-destroy=shop", **elsewhere) == "dropped shop\n"
     with pytest.raises(Exception, match='database "shop" does not exist'):

@@ -218,13 +218,13 @@ def new_shop(shop: Project) -> Project:
 def test_reset_builds_everything_and_again_the_same(new_shop: Project):
     shop, url = new_shop, new_shop.inv("db.url").rstrip()
 
-    made = f"created shop on the embedded server, from a template: {WHOLE}"
+    made = f"created shop on the embedded server, built: {WHOLE}"
     assert steady(shop.inv("db.reset")) == [*BUILT, made, url]
     before = shop.catalog(), shop.rows("SELECT * FROM posts ORDER BY id")
     shop.execute("CREATE TABLE by_hand (); DELETE FROM posts; DROP VIEW handles")
     again = shop.inv("db.reset")
     assert re.fullmatch(
-        rf"replaced shop on the embedded server, from a (spare|template): {WHOLE}\n{re.escape(url)}\n", again
+        rf"replaced shop on the embedded server, a (spare copy|copy of a template): {WHOLE}\n{re.escape(url)}\n", again
     )
 
     assert (shop.catalog(), shop.rows("SELECT * FROM posts ORDER BY id")) == before
@@ -235,7 +235,7 @@ def test_a_cold_reset_builds_all_again(shop: Project):
 
     printed = steady(shop.inv("db.reset", "--cold"))
 
-    assert printed[:-1] == [*BUILT, f"replaced shop on the embedded server, from nothing: {WHOLE}"]
+    assert printed[:-1] == [*BUILT, f"replaced shop on the embedded server, built: {WHOLE}"]
 
 
 def test_a_reset_that_fails_is_one_line_and_the_database_stays(full_shop: Project):

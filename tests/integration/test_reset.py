@@ -9,19 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from pgproof.attendant import Errand
 from pgproof.errors import MigrationFailed
 from pgproof.pg import layers, spare
-from pgproof.pg.attendant import Errand
 from pgproof.pg.binaries import find_binaries
 from pgproof.pg.catalog import fetch_catalog
 from pgproof.pg.database import connect, drop
 from pgproof.pg.kept import fetch_kept
-from pgproof.recipe import read_recipe
+from pgproof.recipe import Recipe, read_recipe
 from pgproof.reset import Fresh, reset
 from pgproof.settings import read_settings
 from tests.recipes import Kitchen
@@ -50,8 +51,7 @@ def make(kitchen: Kitchen, **options: Any) -> Fresh:
 
 
 def errand(kitchen: Kitchen) -> Errand:
-    template = kitchen.cook()
-    return Errand(kitchen.server, NAME, template.name, days=7, megabytes=2000)
+    return Errand(kitchen.server, NAME, kitchen.recipe())
 
 
 def handles(kitchen: Kitchen) -> list[Any]:
@@ -80,7 +80,7 @@ def cruddur(cache, server):
     """The recipe of this repository's own database."""
     settings = replace(read_settings(ROOT, environ={}), cache=cache, ci=True)
     yield read_recipe(settings, seeds=settings.seeds)
-    for name in ("cold", "warm"):
+    for name in ("cold", "warm", "fresh"):
         drop(server, name)
 
 
@@ -89,12 +89,14 @@ def test_a_copy_is_what_building_from_nothing_gives_ledger_included(cruddur, ser
     monkeypatch.setattr(layers, "pays", lambda *_, **__: keeping)
 
     reset(server, "cold", cruddur, cold=True)
-    assert reset(server, "warm", cruddur).origin == "a template"
+    Errand(server, "warm", cruddur).do()
+    assert reset(server, "warm", cruddur).origin == "a spare copy"
+    reset(server, "fresh", cruddur)
 
-    cold, warm = (dump(cruddur.settings, server, name) for name in ("cold", "warm"))
+    cold, warm, fresh = (dump(cruddur.settings, server, name) for name in ("cold", "warm", "fresh"))
     assert "0012_add_notifications_seen_at_to_users" in cold
     assert "andrewbrown" in cold
-    assert cold == warm
+    assert cold == warm == fresh
     with connect(server, dbname="cold") as one, connect(server, dbname="warm") as other:
         assert fetch_catalog(one).fingerprint == fetch_catalog(other).fingerprint
 
@@ -182,13 +184,44 @@ def test_resets_at_the_same_time_all_succeed(kitchen):
     assert handles(kitchen) == ["andrew", "bayko"]
 
 
+# Templates, and what is built while somebody waits
+
+
+def test_a_finished_template_is_copied(kitchen):
+    kitchen.cook()
+    kitchen.told.clear()
+
+    assert make(kitchen).origin == "a copy of a template"
+
+    assert kitchen.told == []
+
+
+def test_who_waits_does_not_wait_for_a_copy_of_what_was_quickly_built(kitchen, monkeypatch):
+    monkeypatch.setattr(layers, "pays", lambda *_, **__: False)
+    kitchen.migration("0002_add_bio", f"ALTER TABLE users ADD b{uuid4().hex} text;\n")
+
+    assert make(kitchen).origin == "built"
+    assert kitchen.find() is None
+
+    errand(kitchen).do()
+    assert kitchen.find() is not None
+
+
+def test_what_took_its_time_becomes_a_template_at_once(kitchen, monkeypatch):
+    monkeypatch.setattr(layers, "pays", lambda *_, **__: True)
+    kitchen.migration("0002_add_bio", f"ALTER TABLE users ADD b{uuid4().hex} text;\n")
+
+    assert make(kitchen).origin == "built"
+    assert kitchen.find() is not None
+
+
 # Spares
 
 
 def test_a_spare_is_used_and_is_gone_then(kitchen):
     errand(kitchen).do()
 
-    assert make(kitchen).origin == "a spare"
+    assert make(kitchen).origin == "a spare copy"
 
     assert handles(kitchen) == ["andrew", "bayko"]
     assert kitchen.databases("pgproof_spare_") == []
@@ -199,7 +232,7 @@ def test_a_spare_of_other_files_is_not_used_and_makes_room(kitchen):
     (before,) = kitchen.databases("pgproof_spare_")
 
     kitchen.write("seeds/010_users.csv", "id,handle\n1,andrew\n")
-    assert make(kitchen).origin == "a template"
+    assert make(kitchen).origin == "built"
     assert handles(kitchen) == ["andrew"]
 
     errand(kitchen).do()
@@ -231,10 +264,10 @@ def test_after_a_reset_a_process_of_its_own_makes_the_spare_and_ends(kitchen):
     while not kitchen.databases("pgproof_spare_") or kitchen.databases(spare.OLD):
         assert time.monotonic() < until
     kitchen.settings = replace(kitchen.settings, ci=True)
-    assert make(kitchen).origin == "a spare"
+    assert make(kitchen).origin == "a spare copy"
 
 
-def test_the_process_shows_no_password(monkeypatch):
+def test_the_process_shows_no_password(settings, monkeypatch):
     started: list[Any] = []
 
     class Process:
@@ -243,7 +276,7 @@ def test_the_process_shows_no_password(monkeypatch):
             raise InterruptedError
 
     monkeypatch.setattr(subprocess, "Popen", Process)
-    secret = Errand("host=here password=s3cret", NAME, "x", 1, 1)
+    secret = Errand("host=here password=s3cret", NAME, Recipe(settings, None))
     with pytest.raises(InterruptedError):
         secret.start()
 
@@ -261,7 +294,7 @@ def test_a_server_that_is_not_ours_gets_no_template_unless_asked(kitchen, chosen
     with connect(kitchen.server) as connection:
         before = fetch_kept(connection)
 
-        assert make(kitchen).origin == "nothing"
+        assert make(kitchen).origin == "built"
 
         assert fetch_kept(connection) == before
     assert handles(kitchen) == ["andrew", "bayko"]
@@ -269,15 +302,16 @@ def test_a_server_that_is_not_ours_gets_no_template_unless_asked(kitchen, chosen
 
 def test_a_server_that_is_not_ours_gets_templates_when_asked(kitchen):
     kitchen.settings = replace(kitchen.settings, server="url", templates="always")
+    kitchen.cook()
 
-    assert make(kitchen).origin == "a template"
+    assert make(kitchen).origin == "a copy of a template"
 
 
 def test_cold_builds_from_nothing_where_a_template_is(kitchen):
     kitchen.cook()
     kitchen.told.clear()
 
-    assert make(kitchen, cold=True).origin == "nothing"
+    assert make(kitchen, cold=True).origin == "built"
 
     assert kitchen.told == ["applied 0001_create_users", "seeded 010_users.csv"]
 

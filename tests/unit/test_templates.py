@@ -18,8 +18,8 @@ from pgproof.pg.strategy import STRATEGIES, Samples, choose_strategy
 @pytest.mark.parametrize(
     ("spent", "total", "at_end", "worth"),
     [
-        (0.2, 5.0, True, False),  # to build it again costs next to nothing
-        (0.3, 5.0, True, True),
+        (0.9, 5.0, True, False),  # to build it again is cheaper than to copy it now
+        (1.1, 5.0, True, True),
         (9.0, 9.0, False, False),  # in the middle: less than ten copies' worth
         (11.0, 11.0, False, True),
         (11.0, 50.0, False, False),  # less than a quarter of what was done so far
