@@ -102,9 +102,9 @@ class Stage:
                 discard(self.connection, each)
 
     def settle(self) -> None:
-        """Wait until the process that a reset leaves behind has made the next spare, and is gone."""
-        template, end = find_template(self.connection, self.recipe), time.monotonic() + _PATIENCE
-        while template is None or not self._has_settled(template):
+        """Wait until the process that a reset leaves behind has made template and spare, and is gone."""
+        recipe, end = self.recipe, time.monotonic() + _PATIENCE
+        while not ((template := find_template(self.connection, recipe)) and self._has_settled(template)):
             if time.monotonic() > end:
                 raise RuntimeError("no spare was made")
             time.sleep(0.02)

@@ -11,7 +11,7 @@ from pgproof.attendant import Errand
 from pgproof.pg import database
 from pgproof.pg.database import EXISTS
 from pgproof.pg.spare import ensure_spare, holding_spares, spare_name, swap
-from pgproof.pg.template import find_template, fingerprints
+from pgproof.pg.template import find_template, fingerprints, remember
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -78,6 +78,7 @@ def _get_spare(connection: Connection[Any], conninfo: str, name: str, recipe: Re
         return spare, "a spare copy"
     if template := find_template(connection, recipe):
         ensure_spare(connection, name, template)
+        remember(connection, template)
         return spare, "a copy of a template"
     from pgproof.pg.layers import build  # what only a build needs
 
