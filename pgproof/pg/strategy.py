@@ -1,18 +1,21 @@
 """What copies of a database took on this server in, the way to make the next one out: measured, not believed.
 
 In memory FILE_COPY is twice as fast as WAL_LOG, on a disk it may be the other way round, and PostgreSQL 18's cloning of
-files depends on the file system; so each way is tried twice before the faster one is chosen.
+files depends on the file system; so each way is tried before the faster one is chosen, by its last copies: a disk is
+not as fast every hour.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import LiteralString
 
 Samples = dict[str, list[float]]
-"""By name of a strategy: seconds that copies took; `inf` where the server cannot do it."""
+"""By name of a strategy: seconds that its last copies took; `inf` where the server cannot do it."""
 
 _TRIES = 2  # the first copy by any strategy also warms caches
+_LAST = 3
 
 
 @dataclass(frozen=True)
@@ -45,4 +48,9 @@ def choose_strategy(major: int, samples: Samples) -> Strategy:
     for each in known:
         if len(samples.get(each.name, [])) < _TRIES:
             return each
-    return min(known, key=lambda each: min(samples[each.name]))
+    return min(known, key=lambda each: median(samples[each.name]))
+
+
+def note(samples: Samples, strategy: Strategy, *seconds: float) -> None:
+    """Add what copies took, and forget what is too long ago."""
+    samples[strategy.name] = [*samples.get(strategy.name, []), *seconds][-_LAST:]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from psycopg import errors, sql
 
-from pgproof.pg.strategy import Samples, choose_strategy
+from pgproof.pg.strategy import Samples, choose_strategy, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,23 +97,22 @@ def find_template(connection: Connection[Any], recipe: Recipe) -> Template | Non
 
 def fetch_templates(connection: Connection[Any], prefix: str = PREFIX) -> list[Template]:
     """Return the finished templates of this server."""
-    return [_read(name, note) for name, note in connection.execute(_FINISHED, [prefix])]
+    return [_read(name, comment) for name, comment in connection.execute(_FINISHED, [prefix])]
 
 
 def clone(connection: Connection[Any], template: Template, name: str, *, closed: bool = False) -> None:
     """Make a copy of a template, by the fastest strategy seen so far; `closed` for one nobody connects to yet."""
     while True:
         strategy = choose_strategy(connection.info.server_version // 10000, template.samples)
-        seen = template.samples.setdefault(strategy.name, [])
         began = time.monotonic()
         try:
             if strategy.since >= 18:  # noqa: PLR2004 - the version that has the setting
                 connection.execute(sql.SQL("SET file_copy_method = {}").format(strategy.method))
             create(connection, name, source=template.name, clause=strategy.clause, closed=closed)
         except (errors.InvalidParameterValue, errors.FeatureNotSupported, errors.IoError, errors.SystemError):
-            seen += [inf, inf]  # this file system cannot; another strategy can
+            note(template.samples, strategy, inf, inf)  # this file system cannot; another strategy can
         else:
-            seen.append(time.monotonic() - began)
+            note(template.samples, strategy, time.monotonic() - began)
             return
 
 
@@ -131,8 +130,8 @@ def create_empty(connection: Connection[Any], name: str) -> None:
 
 def remember(connection: Connection[Any], template: Template) -> None:
     """Write down that it was used today, and what copies of it took."""
-    note = describe(template.holds, made=template.made, samples=template.samples)
-    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(template.name), note))
+    said = describe(template.holds, made=template.made, samples=template.samples)
+    connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(template.name), said))
 
 
 def describe(holds: str, *, made: str = "", samples: Samples | None = None) -> str:
@@ -141,9 +140,9 @@ def describe(holds: str, *, made: str = "", samples: Samples | None = None) -> s
     return json.dumps({"holds": holds, "made": made or today, "used": today, "samples": samples or {}})
 
 
-def _read(name: str, note: str | None) -> Template:
+def _read(name: str, comment: str | None) -> Template:
     try:
-        said = json.loads(note or "{}")
+        said = json.loads(comment or "{}")
         return Template(name, said["holds"], said["made"], said["used"], said["samples"])
     except (ValueError, KeyError):  # somebody wrote a comment of their own
         return Template(name, "", "", "")
