@@ -77,8 +77,8 @@ def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
     A layer costs one copy of a database now, and saves the work before it later. The next build begins most likely at
     the end of a stage (a migration is added after the last one, a seed is edited), again and again: there a layer pays
     as soon as the work since the last one is more than it costs. In the middle it serves edits of old migrations,
-    which are rare: ten copies' worth of work, so that no build becomes slower by more than a tenth, and a quarter of
-    all work so far, so that a long chain has few of them.
+    which are rare: ten copies' worth of work, and a quarter of all work so far, so that a long chain has few of them.
+    What that costs a first build, and saves the next ones, is measured by benchmarks/layers.py.
 
     Args:
         spent: seconds of work since the last layer.
