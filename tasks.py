@@ -11,10 +11,10 @@ _CHECKS = (
     "ruff format --check .",
     "mypy",
     "lint-imports",
-    "pytest -n auto --dist loadgroup",
+    "pytest -n auto",
 )
 # The same suite on a server of another major, in a container; without an engine it skips at a desk and fails in CI.
-_IN_A_CONTAINER = "pytest -n auto --dist loadgroup tests/integration"
+_IN_A_CONTAINER = "pytest -n auto tests/integration"
 
 
 def check(context: Context) -> None:

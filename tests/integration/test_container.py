@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Thread
 
 import psycopg
@@ -21,14 +22,24 @@ from psycopg.conninfo import conninfo_to_dict
 from pgproof.errors import ServerUnavailable
 from pgproof.pg.container import ContainerServer, throwaway_container
 from pgproof.pg.engine import Container, fetch_container
+from pgproof.pg.folder import hold_lock
 from pgproof.pg.owner import Owner, read_owner
 from pgproof.settings import Settings, read_settings
 
-# One after the other: each looks at all containers that the engine has.
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.container
 
 COMPOSE_FILE = Path(__file__).parents[2] / "docker-compose.yml"
 Checkout = Callable[[str], ContainerServer]
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """One of these tests at a time, of all workers of this machine: each looks at what the engine has.
+
+    The groups of xdist 3.8 are of no use for that: pytest 9.2 does not see them.
+    """
+    with hold_lock(Path(gettempdir()) / f"pgproof-tests-of-containers-{os.getuid()}"):
+        yield
 
 
 def docker(*arguments: str) -> str:
@@ -284,6 +295,7 @@ HOLD_A_CONTAINER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 from pgproof.pg.container import throwaway_container
 from pgproof.settings import read_settings
 with throwaway_container(replace(read_settings(Path(sys.argv[1])), image=sys.argv[2])) as conninfo:
