@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from pgproof.attendant import Errand
-from pgproof.errors import MigrationFailed
+from pgproof.errors import MigrationFailed, ServerUnavailable
 from pgproof.pg import layers, spare
 from pgproof.pg.binaries import find_binaries
 from pgproof.pg.catalog import fetch_catalog
@@ -194,6 +194,9 @@ def test_a_finished_template_is_copied(kitchen):
     assert make(kitchen).origin == "a copy of a template"
 
     assert kitchen.told == []
+    found = kitchen.find()
+    assert found is not None
+    assert found.samples != {}  # what the copy took is known to the next one
 
 
 def test_who_waits_does_not_wait_for_a_copy_of_what_was_quickly_built(kitchen, monkeypatch):
@@ -205,6 +208,16 @@ def test_who_waits_does_not_wait_for_a_copy_of_what_was_quickly_built(kitchen, m
 
     errand(kitchen).do()
     assert kitchen.find() is not None
+
+
+def test_nobody_can_change_what_was_built_before_it_has_its_name(kitchen, monkeypatch):
+    monkeypatch.setattr(layers, "pays", lambda *_, **__: False)
+    kitchen.migration("0002_add_bio", f"ALTER TABLE users ADD b{uuid4().hex} text;\n")
+
+    assert layers.build(kitchen.server, kitchen.recipe(), wait=30, give_as="pgproof_spare_x") is None
+
+    with pytest.raises(ServerUnavailable, match="not currently accepting connections"):
+        connect(kitchen.server, dbname="pgproof_spare_x")
 
 
 def test_what_took_its_time_becomes_a_template_at_once(kitchen, monkeypatch):

@@ -69,6 +69,14 @@ def test_the_one_that_is_fastest_of_late_is_chosen():
     assert choose_strategy(18, samples) == copying
 
 
+def test_what_is_long_ago_is_forgotten():
+    samples: Samples = {}
+    for seconds in range(10):
+        note(samples, STRATEGIES[0], float(seconds))
+
+    assert samples == {STRATEGIES[0].name: [7.0, 8.0, 9.0]}
+
+
 # Which of them go
 
 TODAY = date(2026, 11, 24)
