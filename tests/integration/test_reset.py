@@ -188,6 +188,7 @@ def test_resets_at_the_same_time_all_succeed(kitchen):
 
 
 def test_a_finished_template_is_copied(kitchen):
+    kitchen.migration("0002_add_bio", f"ALTER TABLE users ADD b{uuid4().hex} text;\n")
     kitchen.cook()
     kitchen.told.clear()
 
