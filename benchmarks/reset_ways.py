@@ -23,7 +23,7 @@ from pgproof.pg.kept import discard, fetch_kept
 from pgproof.pg.layers import ensure_template
 from pgproof.pg.spare import ensure_spare
 from pgproof.pg.strategy import STRATEGIES, Strategy
-from pgproof.pg.template import PREFIX, Template, find_template
+from pgproof.pg.template import PREFIX, Template, find_template, fingerprints
 from pgproof.recipe import read_recipe
 from pgproof.reset import reset
 from pgproof.settings import read_settings
@@ -103,8 +103,9 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the process that a reset leaves behind has made template and spare, and is gone."""
-        recipe, end = self.recipe, time.monotonic() + _PATIENCE
-        while not ((template := find_template(self.connection, recipe)) and self._has_settled(template)):
+        fingerprint = fingerprints(self.connection, self.recipe)[-1]
+        end = time.monotonic() + _PATIENCE
+        while not ((template := find_template(self.connection, fingerprint)) and self._has_settled(template)):
             if time.monotonic() > end:
                 raise RuntimeError("no spare was made")
             time.sleep(0.02)

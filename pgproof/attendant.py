@@ -49,17 +49,14 @@ class Errand:
 
     def do(self) -> None:
         """Leave one spare of this database, of the template of this recipe, and nothing that is stale."""
-        from pgproof.pg.kept import discard, fetch_kept  # not for who only starts an errand
-        from pgproof.pg.layers import ensure_template
+        from pgproof.pg.layers import ensure_template  # not for who only starts an errand
 
         template = ensure_template(self.conninfo, self.recipe)
         with connect(self.conninfo) as connection, spare.holding_spares(connection, self.database, wait=_LIFE):
             name, made = spare.ensure_spare(connection, self.database, template)
             if made:
                 remember(connection, template)
-            for each in fetch_kept(connection):
-                if each.name.startswith(spare.prefix(self.database)) and each.name != name:
-                    discard(connection, each)
+            spare.drop_others(connection, self.database, name)
         self.tidy()
 
     def tidy(self) -> None:

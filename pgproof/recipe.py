@@ -130,7 +130,7 @@ class Recipe:
     @cached_property
     def _is_confirmed(self) -> bool:
         """Whether what would be built is what the hashes say, which may be the memo's."""
-        return bool(self._look()["steps"] == self.steps)
+        return self._hash_steps() == self.steps
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -141,13 +141,16 @@ class Recipe:
         return recall(memo, [*folders, *([self.seeds_folder] if self.seeds_folder else [])], version, self._look)
 
     def _look(self) -> dict[str, Any]:
-        contents, texts = list(self._contents()), list(self._texts())
+        texts = list(self._texts())
         bound = (index for index, step in enumerate(texts) if any(map(_NAMES_ITS_DATABASE.search, step)))
         return {
-            "steps": [_hash(ledger.FORMAT, *step) for step in contents],
-            "portable": next(bound, len(contents)),
+            "steps": self._hash_steps(),
+            "portable": next(bound, len(texts)),
             "counts": [len(self.folder.migrations), len(self.folder.repeatables), len(self.seeds)],
         }
+
+    def _hash_steps(self) -> list[str]:
+        return [_hash(ledger.FORMAT, *step) for step in self._contents()]
 
     def _contents(self) -> Iterator[tuple[str, ...]]:
         for each in self.folder.migrations:

@@ -73,10 +73,11 @@ def _replace(conninfo: str, name: str, recipe: Recipe) -> Fresh:
 
 def _get_spare(connection: Connection[Any], conninfo: str, name: str, recipe: Recipe) -> tuple[str, Origin]:
     """Return a copy that is there, or is made of a template, or was built in this moment."""
-    spare = spare_name(name, fingerprints(connection, recipe)[-1])
+    fingerprint = fingerprints(connection, recipe)[-1]
+    spare = spare_name(name, fingerprint)
     if connection.execute(EXISTS, [spare]).fetchone():
         return spare, "a spare copy"
-    if template := find_template(connection, recipe):
+    if template := find_template(connection, fingerprint):
         ensure_spare(connection, name, template)
         remember(connection, template)
         return spare, "a copy of a template"

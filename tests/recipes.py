@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pgproof.migrations import Event
 from pgproof.pg.database import connect
 from pgproof.pg.layers import ensure_template
-from pgproof.pg.template import Template, find_template
+from pgproof.pg.template import Template, find_template, fingerprints
 from pgproof.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Kitchen:
     def find(self) -> Template | None:
         """Look for the template without building."""
         with connect(self.server) as connection:
-            return find_template(connection, self.recipe())
+            return find_template(connection, fingerprints(connection, self.recipe())[-1])
 
     def execute(self, statement: str, *, dbname: str | None = None) -> list[tuple[Any, ...]]:
         """Do something on the server; return rows where there are some."""

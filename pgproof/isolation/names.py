@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from pgproof.pg.database import END_SESSIONS, await_quiet
+from pgproof.pg.database import END_SESSIONS, await_quiet, ensure_dropped
 from pgproof.pg.kept import FAILED_TEST, TEST
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def make_kept_name(test: str) -> str:
 def drop_run(connection: Connection[Any], run: str) -> None:
     """Drop every database of a run."""
     for name in _fetch_names(connection, f"{TEST}{run}_"):
-        drop(connection, name)
+        ensure_dropped(connection, name)
 
 
 def drop_orphans(connection: Connection[Any]) -> None:
@@ -62,12 +62,7 @@ def drop_orphans(connection: Connection[Any]) -> None:
     for name in names:
         if name.removeprefix(TEST).partition("_")[0] not in alive:
             with suppress(psycopg.Error):
-                drop(connection, name)
-
-
-def drop(connection: Connection[Any], name: str) -> None:
-    """Drop a database with whoever is connected to it."""
-    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                ensure_dropped(connection, name)
 
 
 def rename(connection: Connection[Any], name: str, new: str) -> None:

@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from pgproof.errors import ServerUnavailable
 from pgproof.isolation.clone import Clone
-from pgproof.isolation.names import drop
 from pgproof.pg import template
+from pgproof.pg.database import ensure_dropped
 from pgproof.pg.layers import ensure_template
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Pool:
 
     def _drop(self, name: str) -> None:
         with _explained(f"database {name}, of a test that is over, could not be dropped"):
-            drop(self._source.maintenance, name)
+            ensure_dropped(self._source.maintenance, name)
 
 
 @contextmanager

@@ -136,8 +136,13 @@ def drop(conninfo: str, name: str) -> bool:
     """Drop a database with whoever is connected to it; True if it was there. Ask `check_destruction` before."""
     with connect(conninfo) as connection:
         found = connection.execute(EXISTS, [name]).fetchone()
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        ensure_dropped(connection, name)
         return found is not None
+
+
+def ensure_dropped(connection: Connection[Any], name: str) -> None:
+    """Drop a database, if it is there, with whoever is connected to it."""
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def fetch_sessions(conninfo: str, name: str) -> list[Session]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psycopg import errors, sql
 
 from pgproof.pg import spare, template
+from pgproof.pg.database import ensure_dropped
 from pgproof.pg.layers import DRAFT, LOCK
 from pgproof.pg.lock import named_lock
 
@@ -36,7 +37,6 @@ _KINDS: dict[str, Kind] = {
 _OURS = """
 SELECT datname, pg_database_size(oid) FROM pg_database WHERE starts_with(datname, 'pgproof_') ORDER BY datname
 """
-_DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 _MEGABYTE = 1_000_000
 
 
@@ -109,4 +109,4 @@ def discard(connection: Connection[Any], kept: Kept) -> None:
     """Drop one of them, whoever is connected to it."""
     if kept.kind == "template":
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(kept.name)))
-    connection.execute(sql.SQL(_DROP).format(sql.Identifier(kept.name)))
+    ensure_dropped(connection, kept.name)

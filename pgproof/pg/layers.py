@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from pgproof.pg.database import await_quiet, connect
+from pgproof.pg.database import await_quiet, connect, ensure_dropped
 from pgproof.pg.lock import named_lock
-from pgproof.pg.template import PREFIX, Template, clone, create_empty, describe, fetch_templates, fingerprints, remember
+from pgproof.pg.template import (
+    PREFIX,
+    Template,
+    clone,
+    create_empty,
+    describe,
+    fetch_templates,
+    find_template,
+    fingerprints,
+    remember,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,16 +69,14 @@ def build(conninfo: str, recipe: Recipe, *, wait: float, give_as: str = "") -> T
         LockTimeout, PgproofError: as of `ensure_template`.
     """
     with connect(conninfo) as connection:
-        chain = [PREFIX + each for each in fingerprints(connection, recipe)]
-        found = fetch_templates(connection, chain[-1])
-        if not found:
+        chain = fingerprints(connection, recipe)
+        template = find_template(connection, chain[-1])
+        if not template:
             with named_lock(connection, LOCK, wait=wait):
-                if not fetch_templates(connection, chain[-1]):
-                    _build(connection, conninfo, recipe, chain, give_as)
-                found = fetch_templates(connection, chain[-1])
-        elif found[0].used != str(datetime.now(UTC).date()):
-            remember(connection, found[0])
-        return found[0] if found else None
+                return find_template(connection, chain[-1]) or _build(connection, conninfo, recipe, chain, give_as)
+        if template.used != str(datetime.now(UTC).date()):
+            remember(connection, template)
+        return template
 
 
 def pays(spent: float, total: float, copy: float, *, at_end: bool) -> bool:
@@ -95,11 +103,11 @@ def _build(
     recipe: Recipe,
     chain: Sequence[str],
     give_as: str,
-) -> None:
+) -> Template | None:
     """Build in a draft; layer by layer it becomes a template, and a copy of that the next draft."""
     draft = make_conninfo(conninfo, dbname=DRAFT)
-    finished = {each.name: each for each in fetch_templates(connection)}
-    done = max((index for index, name in enumerate(chain) if name in finished), default=0)
+    finished = {each.fingerprint: each for each in fetch_templates(connection)}
+    done = max((index for index, each in enumerate(chain) if each in finished), default=0)
     with _dropping_draft(connection):
         copy = _start(connection, finished.get(chain[done]))
         began = layer = time.monotonic()
@@ -112,12 +120,13 @@ def _build(
             done = recipe.run(draft, done, worth)
             if done < recipe.portable and worth(at_end=True):
                 _seal(connection, chain[done], recipe.describe(done))
-                copy = _start(connection, fetch_templates(connection, chain[done])[0])
+                copy = _start(connection, find_template(connection, chain[done]))
                 layer = time.monotonic()
         if give_as and not worth(at_end=True):
             _give(connection, give_as)
         else:
             _seal(connection, chain[done], recipe.describe(done))
+        return find_template(connection, chain[-1])
 
 
 def _start(connection: Connection[Any], base: Template | None) -> float:
@@ -131,10 +140,10 @@ def _start(connection: Connection[Any], base: Template | None) -> float:
     return time.monotonic() - began
 
 
-def _seal(connection: Connection[Any], name: str, holds: str) -> None:
+def _seal(connection: Connection[Any], fingerprint: str, holds: str) -> None:
     """Say in one transaction that the draft is finished."""
     await_quiet(connection, DRAFT)
-    draft, template = sql.Identifier(DRAFT), sql.Identifier(name)
+    draft, template = sql.Identifier(DRAFT), sql.Identifier(PREFIX + fingerprint)
     with connection.transaction():
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(draft, describe(holds)))
         connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false").format(draft))
@@ -153,10 +162,9 @@ def _give(connection: Connection[Any], name: str) -> None:
 @contextmanager
 def _dropping_draft(connection: Connection[Any]) -> Iterator[None]:
     """Drop what a killed builder left before, and what a failed one leaves after: we hold the lock."""
-    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(DRAFT))
-    connection.execute(statement)
+    ensure_dropped(connection, DRAFT)
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(statement)
+            ensure_dropped(connection, DRAFT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import errors, sql
 
-from pgproof.pg.database import END_SESSIONS, EXISTS, await_quiet
+from pgproof.pg.database import END_SESSIONS, EXISTS, await_quiet, ensure_dropped
 from pgproof.pg.lock import named_lock
 from pgproof.pg.template import clone
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREFIX = "pgproof_spare_"
 OLD = "pgproof_old_"
+_NAMES = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname <> %s"
 
 
 def holding_spares(connection: Connection[Any], database: str, *, wait: float) -> AbstractContextManager[None]:
@@ -47,6 +48,12 @@ def ensure_spare(connection: Connection[Any], database: str, template: Template)
     return name, True
 
 
+def drop_others(connection: Connection[Any], database: str, name: str) -> None:
+    """Drop the spares of a database but the one of this name."""
+    for (each,) in connection.execute(_NAMES, [prefix(database), name]).fetchall():
+        ensure_dropped(connection, each)
+
+
 def swap(connection: Connection[Any], spare: str, database: str) -> str | None:
     """Give the spare the database's name, in one transaction; return what the one before is to be dropped as.
 
@@ -60,7 +67,7 @@ def swap(connection: Connection[Any], spare: str, database: str) -> str | None:
             await_quiet(connection, database)
         _rename(connection, spare, database, old)
     except errors.ObjectInUse:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+        ensure_dropped(connection, database)
         _rename(connection, spare, database, None)
     return old
 

@@ -90,9 +90,9 @@ def fingerprints(connection: Connection[Any], recipe: Recipe) -> list[str]:
     return [each[:24] for each in hashes]
 
 
-def find_template(connection: Connection[Any], recipe: Recipe) -> Template | None:
-    """Return the finished template of a recipe, if it is there."""
-    return next((each for each in fetch_templates(connection, PREFIX + fingerprints(connection, recipe)[-1])), None)
+def find_template(connection: Connection[Any], fingerprint: str) -> Template | None:
+    """Return the finished template of this fingerprint, if it is there."""
+    return next(iter(fetch_templates(connection, PREFIX + fingerprint)), None)
 
 
 def fetch_templates(connection: Connection[Any], prefix: str = PREFIX) -> list[Template]:
