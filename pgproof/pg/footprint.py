@@ -121,7 +121,7 @@ def fetch_footprint(connection: Connection[Any], *, patience: float = 0.1) -> Fo
         if flushes:
             cursor.execute(_FLUSH)
         counts, *facts = cursor.execute(_FACTS).fetchone() or (False,)
-        sequences = _fetch_sequences(cursor)
+        sequences = fetch_sequences(cursor)
     hidden = any(each.last_value is None for each in sequences)
     return Footprint(tuple(facts) if flushes and counts and not hidden else _unlike_any(), sequences)
 
@@ -135,7 +135,7 @@ def restore_sequences(connection: Connection[Any], footprint: Footprint) -> None
     if footprint.foreign:
         raise ValueError("a footprint with foreign sessions knows no sequences")
     with connection.cursor(row_factory=tuple_row) as cursor:
-        if moved := footprint.sequences - _fetch_sequences(cursor):
+        if moved := footprint.sequences - fetch_sequences(cursor):
             rows = ((each.oid, each.last_value, each.is_called) for each in moved)
             cursor.execute(_SET_BACK, [list(column) for column in zip(*rows, strict=True)])
             cursor.execute("DISCARD SEQUENCES")  # setval is heard by currval
@@ -149,7 +149,8 @@ def _await_foreign(cursor: Cursor[TupleRow], patience: float) -> int:
     return foreign or 0
 
 
-def _fetch_sequences(cursor: Cursor[TupleRow]) -> frozenset[Standing]:
+def fetch_sequences(cursor: Cursor[TupleRow]) -> frozenset[Standing]:
+    """Return where the sequences of the database stand."""
     if cursor.connection.info.server_version >= _TELLS_SEQUENCES_SINCE:
         return frozenset(Standing(*row) for row in cursor.execute(_SEQUENCES))
     reader: str | None = _fetch_value(cursor, _SEQUENCES_BEFORE_18)

@@ -1,0 +1,1 @@
+"""Cases and goldens in, whether the queries still keep their promises out."""
