@@ -1,5 +1,9 @@
 """pgproof proves a Postgres change before it ships."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from pgproof.errors import (
     DestructionRefused,
     LedgerDrift,
@@ -19,7 +23,12 @@ from pgproof.errors import (
 )
 from pgproof.settings import Settings, read_settings
 
+if TYPE_CHECKING:
+    from pgproof.queries.database import AsyncDatabase, Database
+
 __all__ = [
+    "AsyncDatabase",
+    "Database",
     "DestructionRefused",
     "LedgerDrift",
     "LockTimeout",
@@ -38,3 +47,12 @@ __all__ = [
     "UnknownQuery",
     "read_settings",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import what stands on psycopg when it is asked for: the errors and settings cost nobody a driver."""
+    if name not in ("AsyncDatabase", "Database"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pgproof.queries import database
+
+    return getattr(database, name)

@@ -90,7 +90,7 @@ def connect(conninfo: str, *, dbname: str | None = None, **options: Any) -> psyc
     try:
         return psycopg.connect(conninfo, **chosen)
     except psycopg.OperationalError as error:
-        raise _explain(error) from error
+        raise explain_refusal(error) from error
 
 
 def connect_runner(
@@ -113,7 +113,8 @@ def connect_runner(
     return connect(conninfo, dbname=dbname, application_name=program, options=options)  # a server on Windows cannot
 
 
-def _explain(error: psycopg.OperationalError) -> ServerUnavailable:
+def explain_refusal(error: psycopg.Error) -> ServerUnavailable:
+    """Return the error for a server that lets nobody in: in libpq's words, on one line, and what to do about it."""
     said = " ".join(str(error).removeprefix("connection failed: ").split())
     return ServerUnavailable(
         said, hint=next((hint for words, hint in _HINTS if re.search(words, said, re.IGNORECASE)), "")

@@ -25,7 +25,7 @@ RESERVED = frozenset(("row",))
 
 _PERCENT = re.compile(r"%(?:\((?P<name>[^()]*)\)(?P<format>\w?)|(?P<percent>%)|)", re.DOTALL)
 _NUMBERED = re.compile(r"(?<![\w$])\$\d+")
-_WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
+WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,13 @@ class Command:
         sql: the statement behind a comment that leads home, with `$1` for its first parameter.
         parameters: their names, in the order of their numbers.
         at: where the statement starts.
+        start: where in `sql` that is.
     """
 
     sql: str
     parameters: tuple[str, ...]
     at: Location
-    _start: int = field(repr=False)  # of the statement in `sql`
+    start: int = field(repr=False)
 
     def bind(self, given: Mapping[str, object]) -> list[object]:
         """Return the values in the order of their numbers.
@@ -60,7 +61,7 @@ class Command:
     def locate(self, position: str | None) -> Location:
         """Return the line of the file that the server's `position` in `sql` is on."""
         offset = int(position or 0) - 1
-        return Location(self.at.path, (self.at.line or 1) + self.sql.count("\n", self._start, max(offset, self._start)))
+        return Location(self.at.path, (self.at.line or 1) + self.sql.count("\n", self.start, max(offset, self.start)))
 
 
 def read_command(query: Query) -> Command:
@@ -145,8 +146,10 @@ def _statement_problems(query: Query, statements: list[Statement]) -> Iterator[P
     if only.kind == "TransactionStmt":
         hint = "leave it out: the caller writes `with db.transaction():`"
         yield Problem(at, f"{only.text.split()[0].upper()} is not a query's to say", hint)
-    elif only.kind in _WRITES and "returningClause" not in only.tree and query.returns != "affected":
+    elif only.kind in WRITES and "returningClause" not in only.tree and query.returns != "affected":
         hint = "add RETURNING, or write `-- returns: affected`"
         yield Problem(at, f"it returns {query.returns}, but the statement gives no rows", hint)
     elif only.kind == "SelectStmt" and query.returns == "affected":
         yield Problem(at, "a SELECT affects no rows", "write what it returns: many, one, maybe or value")
+    elif only.kind == "CopyStmt" and "filename" not in only.tree:
+        yield Problem(at, "COPY to or from the client is no query", "write a SELECT or an INSERT")

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 Returns = Literal["many", "one", "maybe", "value", "affected"]
 SHAPES: tuple[Returns, ...] = get_args(Returns)
 
-# What `Database` calls its own. The second half is not built yet, but nobody shall have to rename a query for it.
-RESERVED = frozenset(("connection", "queries", "run", "transaction", "close", "json", "open", "pool"))
+# What `Database` and `AsyncDatabase` call their own.
+RESERVED = frozenset(("close", "connection", "json", "queries", "run", "transaction"))
+# Lines of the leading comment that are for the tool, not for a reader.
+DIRECTIVES = frozenset(("returns", "plan", "not_null", "nullable"))
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _COMMENT = re.compile(r"\s*--\s?(?P<text>.*?)\s*")
 
@@ -69,6 +71,13 @@ class Query:
         from pgproof.queries.command import read_command
 
         return read_command(self)
+
+    @cached_property
+    def json_command(self) -> Command:
+        """What is sent for it where its rows are wanted as JSON; QueryError where there is none."""
+        from pgproof.queries.jsontext import read_json_command
+
+        return read_json_command(self)
 
 
 @dataclass(frozen=True)
@@ -193,4 +202,4 @@ def _shape_problems(path: Path, said: list[Directive]) -> Iterator[Problem]:
 
 def _is_ours(line: str) -> bool:
     directive = DIRECTIVE.match(line)
-    return directive is not None and directive["name"] == "returns"
+    return directive is not None and directive["name"] in DIRECTIVES

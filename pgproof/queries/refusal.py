@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 # What a call can raise that is not ours: text that is no Unicode is refused by Python before psycopg sees it.
 ERRORS = (psycopg.Error, UnicodeError)
 
+READ_ONLY = "25006"
 _HINTS = {
     "25P02": "a query before it failed; what may fail belongs into a `with db.transaction():` of its own",
+    READ_ONLY: "a pool connects anew for the next call; of several hosts in a URL, target_session_attrs=read-write "
+    "finds the one that takes writes",
 }
 _PARAMETER = re.compile(r"\$(\d+)")
 

@@ -20,7 +20,7 @@ from pgproof.errors import (
     UnknownQuery,
 )
 from pgproof.queries import Database, read_queries
-from pgproof.queries.files import RESERVED
+from tests.adapters import put
 
 Connection = psycopg.Connection[Any]
 Ask = Callable[..., Any]
@@ -65,13 +65,6 @@ def ask(connection: Connection, folder: Path) -> Ask:
         return Database(connection, read_queries(folder)).run("asked", **given)
 
     return ask
-
-
-def put(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / f"{name}.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def ids(db: Database) -> list[int]:
@@ -162,10 +155,6 @@ def test_what_gives_no_rows_cannot_return_them(ask):
 
 def test_a_query_is_an_attribute_by_its_name(db):
     assert db.letters.deep.one() == db.run("letters.deep.one") == "deep"
-
-
-def test_all_that_the_adapter_calls_its_own_is_reserved(db):
-    assert {name for name in {*vars(db), *vars(Database)} if not name.startswith("_")} <= RESERVED
 
 
 @pytest.mark.parametrize("name", ["leters.one", "letters.on", "letters.deep.on", "ad"])
@@ -389,8 +378,8 @@ def test_rows_that_were_not_promised_are_written_nevertheless(db, connection, in
         assert ids(db) == [1, 2]
 
 
-def test_what_the_server_refuses_to_commit_is_told(db):
-    db.connection.execute("ALTER TABLE note ADD UNIQUE (text) DEFERRABLE INITIALLY DEFERRED")
+def test_what_the_server_refuses_to_commit_is_told(db, connection):
+    connection.execute("ALTER TABLE note ADD UNIQUE (text) DEFERRABLE INITIALLY DEFERRED")
     with pytest.raises(QueryFailed, match="duplicate key") as caught:
         add_together(db, [1], [2])
 

@@ -1,0 +1,128 @@
+"""A query, parameters in, a call out: what is sent for it, and what its answer becomes. No I/O."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psycopg.pq import ExecStatus
+from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
+
+from pgproof.errors import NotOneRow, QueryError
+from pgproof.queries.refusal import ERRORS, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from psycopg import AsyncRawCursor, BaseConnection, RawCursor
+    from psycopg.rows import RowMaker
+
+    from pgproof.queries.command import Command
+    from pgproof.queries.files import Query
+
+    Cursor = RawCursor[Any] | AsyncRawCursor[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a query; who does the I/O sends the command and fetches all rows if `fetches` says so.
+
+    Attributes:
+        fetches: sees whether the answer is what the file promises, before any of it is read; False if only the
+            number of rows counts.
+        give: makes what the caller gets of the rows, or of their number.
+    """
+
+    command: Command
+    values: list[object]
+    row_factory: Callable[[Any], RowMaker[Any]]
+    fetches: Callable[[Cursor], bool]
+    give: Callable[[Any], Any]
+
+    @contextmanager
+    def explained(self, connection: BaseConnection[Any]) -> Iterator[None]:
+        """Let what psycopg or the server says against this call lead home."""
+        try:
+            yield
+        except ERRORS as error:
+            raise explain(error, connection, self.command, self.values) from error
+
+
+def call_for_rows(query: Query, row: type[Any] | None, parameters: Mapping[str, object]) -> Call:
+    """Make the call of `run`."""
+    command = query.command
+    values = command.bind(parameters)
+    return Call(command, values, _row_factory(query, row), partial(_check, query), _GIVE[query.returns])
+
+
+def call_for_json(query: Query, parameters: Mapping[str, object]) -> Call:
+    """Make the call of `json`."""
+    from pgproof.queries.jsontext import give_json
+
+    command = query.json_command
+    return Call(command, command.bind(parameters), tuple_row, lambda _: True, partial(give_json, query))
+
+
+def check_number(query: Query, rows: int) -> None:
+    """See whether a query gave as many rows as its file promises."""
+    if query.returns != "many" and rows != 1 and not (query.returns == "maybe" and rows == 0):
+        hint = "" if rows else "write `-- returns: maybe` where no row is an answer"
+        what = f"it returns {query.returns}, but the server gave {rows} rows"
+        raise NotOneRow(what, at=query.command.at, hint=hint, rows=rows)
+
+
+def check_columns(query: Query, names: Sequence[str]) -> None:
+    """See whether columns can be told apart by their names, and whether a value is one."""
+    if len(names) != len(set(names)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        what = f"two columns are named {', '.join(twice)}"
+        raise QueryError(what, at=query.command.at, hint="name one of them otherwise: AS …")
+    if query.returns == "value" and len(names) != 1:
+        raise QueryError(f"a value is one column, and there are {len(names)}", at=query.command.at)
+
+
+def _first(rows: Sequence[Any]) -> Any:  # noqa: ANN401
+    return rows[0] if rows else None
+
+
+_GIVE: dict[str, Callable[[Any], Any]] = {
+    "many": lambda rows: rows,
+    "one": _first,
+    "maybe": _first,
+    "value": _first,
+    "affected": lambda number: max(number, 0),
+}
+
+
+def _check(query: Query, cursor: Cursor) -> bool:
+    if query.returns == "affected":
+        return False
+    answer = cursor.pgresult
+    if answer is None or answer.status != ExecStatus.TUPLES_OK:
+        raise QueryError(f"it returns {query.returns}, but the server gave no rows", at=query.command.at)
+    names = [answer.fname(number) or b"" for number in range(answer.nfields)]  # `description` costs as much as the call
+    check_columns(query, [name.decode(errors="replace") for name in names])
+    check_number(query, cursor.rowcount)
+    return True
+
+
+def _row_factory(query: Query, row: type[Any] | None) -> Callable[[Any], RowMaker[Any]]:
+    if row is None:
+        return scalar_row if query.returns == "value" else dict_row
+    if query.returns in ("value", "affected"):
+        raise QueryError(f"{query.name} returns {query.returns}, of which no {row.__name__} is made")
+    return partial(_made_with_care, query, row)
+
+
+def _made_with_care(query: Query, row: type[Any], cursor: Any) -> RowMaker[Any]:  # noqa: ANN401
+    make = class_row(row)(cursor)
+
+    def make_row(values: Sequence[Any]) -> Any:  # noqa: ANN401
+        try:
+            return make(values)
+        except TypeError as error:
+            raise QueryError(f"the columns do not make the row: {error}", at=query.command.at) from error
+
+    return make_row
