@@ -5,7 +5,7 @@
 INSERT INTO activities (user_uuid, message, expires_at)
 SELECT
     u.uuid,
-    %(message)s,
+    %(message)s AS message,
     %(expires_at)s::timestamptz
 FROM users AS u
 WHERE u.cognito_user_id = %(cognito_user_id)s

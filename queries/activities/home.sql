@@ -5,6 +5,7 @@
 -- before ended with. So new posts shift nothing, and the last page costs what the first does: one page of each
 -- person who is followed, out of the index that has their posts in this order.
 -- returns: many
+-- plan: index_for=activities,users,follows,likes,reposts buffers=400
 
 WITH authors AS (
     SELECT reader.uuid
@@ -39,7 +40,7 @@ INNER JOIN LATERAL (
     WHERE
         own.user_uuid = authors.uuid
         AND own.reply_to_activity_uuid IS NULL
-        AND (own.expires_at > %(now)s) IS NOT FALSE
+        AND (own.expires_at IS NULL OR own.expires_at > %(now)s)
         AND (own.created_at, own.uuid) < (
             coalesce(%(before_created_at)s::timestamptz, 'infinity'),
             coalesce(%(before_uuid)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')

@@ -1,5 +1,6 @@
 -- What everybody may see of a person, by their handle in any case; the address and the Cognito id are not for others.
 -- returns: maybe
+-- plan: index_for=users,activities,follows buffers=25
 
 SELECT
     u.uuid,
