@@ -28,12 +28,14 @@ class Statement:
     Attributes:
         text: the statement without its semicolon and the comments before it.
         line: where it starts in the text, from 1.
+        start: the same in bytes, from 0, as the locations in its tree are.
         kind: the name of its node, for example `CreateStmt`.
         tree: the node's fields, as libpg_query's JSON has them.
     """
 
     text: str
     line: int
+    start: int
     kind: str
     tree: dict[str, Any] = field(repr=False, compare=False)
 
@@ -56,11 +58,12 @@ class Piece:
 
 
 class ParseError(ValueError):
-    """The text is not SQL to Postgres's parser; `line` says where it stumbled, from 1."""
+    """The text is not SQL to Postgres's parser; `line` and `column` say where it stumbled, from 1."""
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(self, message: str, line: int, column: int) -> None:
         super().__init__(message)
         self.line = line
+        self.column = column
 
 
 def parse(sql: str) -> list[Statement]:
@@ -124,7 +127,7 @@ def _statement(raw: bytes, entry: dict[str, Any]) -> Statement:
     length = entry.get("stmt_len") or len(raw) - start
     kind, tree = next(iter(entry["stmt"].items()))
     text = raw[start : start + length].decode().rstrip()
-    return Statement(text, raw.count(b"\n", 0, start) + 1, kind, tree)
+    return Statement(text, raw.count(b"\n", 0, start) + 1, start, kind, tree)
 
 
 def _kind(word: str) -> Literal["quoted", "comment"] | None:
@@ -252,5 +255,6 @@ def _deparse(raw: bytes) -> str:
 def _check(error: Any, raw: bytes) -> None:  # noqa: ANN401  (a ctypes pointer has no better type)
     if error:
         # cursorpos counts characters, from 1; 0 is unknown
-        at = max(error.contents.cursorpos - 1, 0)
-        raise ParseError(error.contents.message.decode(), raw.decode().count("\n", 0, at) + 1)
+        at, text = max(error.contents.cursorpos - 1, 0), raw.decode()
+        column = at - text.rfind("\n", 0, at)
+        raise ParseError(error.contents.message.decode(), text.count("\n", 0, at) + 1, column)
