@@ -11,6 +11,7 @@ _CHECKS = (
     "ruff format --check .",
     "mypy",
     "lint-imports",
+    "inv lint",
     "pytest -n auto",
 )
 # The same suite on a server of another major, in a container; without an engine it skips at a desk and fails in CI.

@@ -112,6 +112,11 @@ class Settings:
         """Folder of the queries."""
         return self.root / "queries"
 
+    @property
+    def contracts(self) -> Path:
+        """Folder of the cases and goldens."""
+        return self.root / "tests" / "contracts"
+
 
 def find_root(start: Path) -> Path:
     """Return the nearest folder upwards from `start` that has a pyproject.toml."""

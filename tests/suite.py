@@ -69,7 +69,7 @@ class Suite:
 
     def on_url(self, database: str = "shop") -> None:
         """Let the tests run on the server that stays, which may have templates."""
-        self.setenv(SERVER="url", TEMPLATES="always")
+        self.setenv(SERVER="url", TEMPLATES="always", CACHE=str(self.pytester.path / ".cache"))
         self.monkeypatch.setenv("CONNECTION_URL", url(self.server, dbname=database, show_password=True))
 
     def setenv(self, **settings: str) -> None:

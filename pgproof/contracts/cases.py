@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
 Expect = Literal["rows", "no_rows", "not_one_row"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+_QUERY_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
+# A header is looked for where no string and no comment is.
+_CASE = re.compile(
+    r"""\"{3}(?:\\.|[^\\])*?\"{3,5} | '{3}.*?'{3,5} | "(?:\\.|[^\\"])*" | '[^']*' | \#[^\n]*"""
+    r"""| ^[ \t]*(?P<header>\[\[[ \t]*case[ \t]*\]\])""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+
 # What a file says for all of its cases, and a case for itself.
-_SHARED: dict[str, type] = {"params": dict, "nulls": list, "masks": list}
-_WORDS: dict[str, type] = {"name": str, **_SHARED, "expect": str, "error": str}
+_SHARED = {"params": "a table", "nulls": "a list of names", "masks": "a list of names"}
+_WORDS = {"name": "a text", **_SHARED, "expect": "a text", "error": "a text"}
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,21 @@ def golden_path(path: Path) -> Path:
     return path.with_suffix(".golden.json")
 
 
+def contract_path(folder: Path, query: str) -> Path:
+    """Return where the cases of a query are."""
+    return folder.joinpath(*query.split(".")).with_suffix(".toml")
+
+
 def query_name(folder: Path, path: Path) -> str:
     """Return the name of the query that a file of cases, or its golden, is about."""
-    return ".".join((*path.relative_to(folder).parent.parts, path.name.partition(".")[0]))
+    name = path.name.removesuffix(".toml").removesuffix(".golden.json")
+    return ".".join((*path.relative_to(folder).parent.parts, name))
+
+
+def case_files(folder: Path) -> list[Path]:
+    """Return the files of cases, in order; what is hidden is an editor's."""
+    inside = ((path, path.relative_to(folder).parts) for path in folder.rglob("*.toml"))
+    return sorted(path for path, parts in inside if not any(part.startswith(".") for part in parts))
 
 
 def read_contracts(folder: Path) -> dict[str, Contract]:
@@ -74,7 +94,7 @@ def read_contracts(folder: Path) -> dict[str, Contract]:
     """
     contracts: dict[str, Contract] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.rglob("*.toml")):
+    for path in case_files(folder):
         try:
             contract = read_contract(folder, path)
             contracts[contract.query] = contract
@@ -91,73 +111,114 @@ def read_contract(folder: Path, path: Path) -> Contract:
     Raises:
         SqlFileError: the file cannot be read as cases; all its problems at once.
     """
-    try:
-        text = path.read_bytes().decode()
-        table = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SqlFileError([Problem(_line_of(path, error), f"this is not TOML: {error}")]) from error
-    lines = _case_lines(text)
-    problems = list(_problems(path, table, lines))
+    text, words = _read(path)
+    head, *cases = _tables(path, text, words)
+    problems = [*_path_problems(path, path.relative_to(folder)), *_problems(head, cases)]
     if problems:
         raise SqlFileError(problems)
-    shared = {name: table.get(name, kind()) for name, kind in _SHARED.items()}
-    cases = [_case(shared, case, Location(path, line)) for case, line in zip(table.get("case", []), lines, strict=True)]
-    return Contract(query_name(folder, path), path, tuple(cases))
+    return Contract(query_name(folder, path), path, tuple(_case(words, case.words, case.at()) for case in cases))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A part of a file: what it says for all cases, or for one."""
+
+    path: Path
+    line: int
+    text: list[str]
+    words: Mapping[str, Any]
+
+    def at(self, word: str = "") -> Location:
+        """Return where a word stands, or the part begins."""
+        start = re.compile(rf"\s*(\[+\s*(case\s*\.\s*)?)?[\"']?{re.escape(word)}\b")
+        found = (number for number, line in enumerate(self.text, self.line) if word and start.match(line))
+        return Location(self.path, next(found, self.line))
+
+
+def _tables(path: Path, text: str, words: Mapping[str, Any]) -> Iterator[_Table]:
+    """Yield the head, then the cases; none where they are not written with [[case]]."""
+    starts = [text.count("\n", 0, found.start("header")) + 1 for found in _CASE.finditer(text) if found["header"]]
+    lines, cases = text.split("\n"), words.get("case")
+    said = {word: value for word, value in words.items() if word != "case"}
+    yield _Table(path, 1, lines[: starts[0] - 1] if starts else lines, said)
+    if starts and isinstance(cases, list) and len(cases) == len(starts):
+        for case, start, end in zip(cases, starts, (*starts[1:], len(lines) + 1), strict=True):
+            yield _Table(path, start, lines[start - 1 : end - 1], case)
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    content = path.read_bytes()
+    try:
+        text = content.decode()
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        at = Location(path, content.count(b"\n", 0, error.start) + 1)
+        raise SqlFileError([Problem(at, "the file is not UTF-8", "save it as UTF-8")]) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        at = Location(path, int(line[1]) if line else text.count("\n") + 1)
+        raise SqlFileError([Problem(at, f"this is not TOML: {error}")]) from error
 
 
 def _case(shared: Mapping[str, Any], own: Mapping[str, Any], at: Location) -> Case:
     """A case adds to what its file says for all, and has the last word."""
-    nulls = [*own.get("nulls", []), *(each for each in shared["nulls"] if each not in own.get("params", {}))]
-    params = {**shared["params"], **own.get("params", {}), **dict.fromkeys(nulls)}
-    masks = frozenset((*shared["masks"], *own.get("masks", [])))
+    said = (shared, own)
+    params = {name: value for each in said for name, value in (*each.get("params", {}).items(), *_nulls(each))}
+    masks = frozenset(name for each in said for name in each.get("masks", []))
     return Case(own["name"], params, masks, cast("Expect | None", own.get("expect")), own.get("error"), at)
 
 
-def _problems(path: Path, table: Mapping[str, Any], lines: list[int]) -> Iterator[Problem]:
-    yield from _word_problems(Location(path), table, {**_SHARED, "case": list})
-    cases = table.get("case", [])
-    if not cases or len(cases) != len(lines) or not all(isinstance(each, dict) for each in cases):
-        yield Problem(Location(path), "there is no case in it", "write [[case]], and its name below")
-        return
+def _nulls(words: Mapping[str, Any]) -> list[tuple[str, None]]:
+    return [(name, None) for name in words.get("nulls", [])]
+
+
+def _path_problems(path: Path, inside: Path) -> Iterator[Problem]:
+    for part in inside.with_suffix("").parts:
+        if not _QUERY_NAME.fullmatch(part):
+            hint = "its path is the query's: activities/home.toml is about activities.home"
+            yield Problem(Location(path, 1), f"no query is named {part!r}", hint)
+
+
+def _problems(head: _Table, cases: list[_Table]) -> Iterator[Problem]:
+    yield from _table_problems(head, _SHARED)
+    if not cases:
+        yield Problem(head.at(), "there is no case in it", "write [[case]], and its name below")
     names: dict[str, int] = {}
-    for case, line in zip(cases, lines, strict=True):
-        at = Location(path, line)
-        yield from _word_problems(at, case, _WORDS)
-        yield from _case_problems(at, case)
-        if (name := str(case.get("name"))) in names:
-            yield Problem(at, f"a second case is named {name}", f"the first is in line {names[name]}")
-        names[name] = line
+    for case in cases:
+        problems = list(_table_problems(case, _WORDS)) or list(_case_problems(case))
+        yield from problems
+        if not problems and (line := names.setdefault(case.words["name"], case.line)) != case.line:
+            what = f"a second case is named {case.words['name']}"
+            yield Problem(case.at("name"), what, f"the first is in line {line}")
 
 
-def _word_problems(at: Location, table: Mapping[str, Any], words: Mapping[str, type]) -> Iterator[Problem]:
-    for word, value in table.items():
-        if word not in words:
-            yield Problem(at, f"unknown word {word}", f"it takes {', '.join(words)}")
-        elif not isinstance(value, words[word]):
-            yield Problem(at, f"{word} is not {_SAID[words[word]]}")
+def _table_problems(table: _Table, kinds: Mapping[str, str]) -> Iterator[Problem]:
+    for word, value in table.words.items():
+        if word not in kinds:
+            yield Problem(table.at(word), f"unknown word {word}", f"it takes {', '.join(kinds)}")
+        elif not _is(value, kinds[word]):
+            yield Problem(table.at(word), f"{word} is not {kinds[word]}")
+        elif word == "nulls":
+            params = table.words.get("params")
+            for name in sorted({*value}.intersection(params if isinstance(params, dict) else ())):
+                yield Problem(table.at(word), f"{name} has a value and is NULL")
 
 
-_SAID: dict[type, str] = {dict: "a table", list: "a list", str: "a text"}
+def _is(value: object, kind: str) -> bool:
+    if kind == "a list of names":
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, dict if kind == "a table" else str)
 
 
-def _case_problems(at: Location, case: Mapping[str, Any]) -> Iterator[Problem]:
-    name, expect, error = case.get("name", ""), case.get("expect"), case.get("error")
-    if not _NAME.fullmatch(str(name)):
-        yield Problem(at, f"a case needs a name, and {name!r} is none", "small letters, digits and _")
+def _case_problems(case: _Table) -> Iterator[Problem]:
+    name, expect, error = case.words.get("name", ""), case.words.get("expect"), case.words.get("error")
+    if not _NAME.fullmatch(name):
+        yield Problem(case.at("name"), f"a case needs a name, and {name!r} is none", "small letters, digits and _")
     if expect is not None and expect not in get_args(Expect):
-        yield Problem(at, f"unknown expect {expect!r}", ", ".join(get_args(Expect)))
-    if error is not None and not _SQLSTATE.fullmatch(str(error)):
-        yield Problem(at, f"{error!r} is no SQLSTATE", "five digits or capital letters, such as 23505")
+        yield Problem(case.at("expect"), f"unknown expect {expect!r}", ", ".join(get_args(Expect)))
+    if error is not None and not _SQLSTATE.fullmatch(error):
+        hint = "five digits or capital letters, such as 23505"
+        yield Problem(case.at("error"), f"{error!r} is no SQLSTATE", hint)
     if error is not None and expect is not None:
-        yield Problem(at, "a case that expects an error has no rows to expect", "leave out one of the two")
-    for twice in sorted(set(case.get("nulls", [])) & set(case.get("params", {}))):
-        yield Problem(at, f"{twice} has a value and is NULL")
-
-
-def _case_lines(text: str) -> list[int]:
-    return [number for number, line in enumerate(text.split("\n"), start=1) if re.match(r"\s*\[\[\s*case\s*\]\]", line)]
-
-
-def _line_of(path: Path, error: ValueError) -> Location:
-    line = re.search(r"at line (\d+)", str(error))
-    return Location(path, int(line[1]) if line else None)
+        what = "a case that expects an error has no rows to expect"
+        yield Problem(case.at("expect"), what, "leave out one of the two")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pgproof.errors import Location
@@ -35,3 +35,7 @@ class Finding:
         about = f"{self.query}[{self.case}]" if self.case else self.query
         hint = f"\n  hint: {self.hint}" if self.hint else ""
         return f"{self.at}: {about}: {self.what}{hint}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a script reads it."""
+        return asdict(self) | {"at": str(self.at)}

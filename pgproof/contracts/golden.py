@@ -10,8 +10,9 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pgproof.contracts.encoding import encode
 from pgproof.errors import Location, Problem, SqlFileError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ Nullability = Literal["not null", "null", "unknown"]
 Outcome: TypeAlias = "tuple[str, ...] | str"
 """What a case gave: rows, each a line of JSON; or a line of JSON that says what came instead of rows."""
 
+_DECODER = json.JSONDecoder()
 _LAYOUT_HINT = "only the tool writes goldens: `inv query.accept` writes it anew (has a merge left marks in it?)"
 
 
@@ -63,10 +65,10 @@ class Golden:
 def render(golden: Golden) -> str:
     """Return the text of a golden."""
     shape = golden.shape
-    lines = ["{", f'  "query": {_json(golden.query)},', f'  "returns": {_json(shape.returns)},']
+    lines = ["{", f'  "query": {encode(golden.query)},', f'  "returns": {encode(shape.returns)},']
     lines += _list("params", [list(each) for each in shape.params])
     lines += _list("columns", [[each.name, each.type, each.nullability] for each in shape.columns])
-    if shape.columns and not shape.ordered:
+    if not shape.ordered:
         lines.append('  "order": "none",')
     lines.append('  "cases": {')
     blocks = ["\n".join(_case_lines(name, outcome)) for name, outcome in golden.cases.items()]
@@ -80,11 +82,11 @@ def read_golden(path: Path) -> Golden | None:
         SqlFileError: the file is not as the tool writes it.
     """
     try:
-        text = path.read_bytes().decode()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     with suppress(ValueError, KeyError, TypeError):
-        golden = _parse(text)
+        golden = _parse(text := content.decode())
         if render(golden) == text:
             return golden
     raise SqlFileError([Problem(Location(path), "this is not as pgproof writes a golden", _LAYOUT_HINT)])
@@ -118,26 +120,21 @@ def _parse_cases(text: str) -> Iterator[tuple[str, Outcome]]:
         elif line.startswith("    ]"):
             yield name, tuple(rows)
         elif line.startswith("    "):
-            quoted, _, value = line.strip().partition(": ")
-            name, rows = json.loads(quoted), []
+            name, end = _DECODER.raw_decode(line, 4)
+            rows, value = [], line[end + 2 :].removesuffix(",")
             if value != "[":
-                value = value.removesuffix(",")
                 yield name, () if value == "[]" else value
 
 
 def _case_lines(name: str, outcome: Outcome) -> list[str]:
     if isinstance(outcome, str):
-        return [f"    {_json(name)}: {outcome}"]
+        return [f"    {encode(name)}: {outcome}"]
     if not outcome:
-        return [f"    {_json(name)}: []"]
-    return [f"    {_json(name)}: [", ",\n".join(f"      {row}" for row in outcome), "    ]"]
+        return [f"    {encode(name)}: []"]
+    return [f"    {encode(name)}: [", ",\n".join(f"      {row}" for row in outcome), "    ]"]
 
 
 def _list(name: str, entries: list[list[str]]) -> list[str]:
     if not entries:
         return [f'  "{name}": [],']
-    return [f'  "{name}": [', ",\n".join(f"    {_json(each)}" for each in entries), "  ],"]
-
-
-def _json(value: Any) -> str:  # noqa: ANN401 - whatever JSON takes
-    return json.dumps(value, ensure_ascii=False)
+    return [f'  "{name}": [', ",\n".join(f"    {encode(each)}" for each in entries), "  ],"]

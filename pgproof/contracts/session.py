@@ -1,91 +1,56 @@
 """A connection to a seeded database in, what the server answers to queries out: as text, and with nothing left behind.
 
 Each call is a transaction of its own that is rolled back, after its deferred constraints were checked as COMMIT would.
-Many calls go out in one message (libpq's pipeline), because a round trip costs more than most queries.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+import psycopg
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from pgproof.contracts.answer import Call
+from pgproof.contracts.pipeline import BEGIN, SAVEPOINT, exchange, prepare, why_lost
 from pgproof.errors import ServerUnavailable
 from pgproof.pg.footprint import fetch_sequences
+from pgproof.queries.refusal import ERRORS, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from psycopg import Connection
-    from psycopg.pq.abc import Buffer, PGconn, PGresult
 
+    from pgproof.contracts.answer import Answer
     from pgproof.queries import Query
 
-# What decides how values are written, and plans.
+# What decides how values are written, and plans; and no call waits for a disk, because nothing is to last.
 _PINNED = """
 SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1;
-SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET lc_numeric = 'C'; SET xmlbinary = 'base64';
-SET xmloption = 'content'; SET client_encoding = 'UTF8'; SET jit = off; SET max_parallel_workers_per_gather = 0
+SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET lc_numeric = 'C'; SET lc_time = 'C'; SET xmlbinary = 'base64';
+SET xmloption = 'content'; SET quote_all_identifiers = off; SET client_encoding = 'UTF8'; SET jit = off;
+SET max_parallel_workers_per_gather = 0; SET synchronous_commit = off
 """
+_SET_BACK = "SELECT count(setval(oid, last, called)) FROM"
 _AT_ONCE = 50  # calls in one message: libpq holds their answers in memory
 
 
-@dataclass(frozen=True)
-class Call:
-    """What is sent for a query: its command, and values as psycopg sends those of an application."""
-
-    sql: bytes
-    values: Sequence[Buffer | None] = field(default=(), repr=False)
-    oids: Sequence[int] = ()
-    formats: Sequence[Any] = ()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The server's no.
-
-    Attributes:
-        sqlstate: its code.
-        constraint: which one was violated, if it was one.
-        position: in the command, from 1, where the server tells it.
-    """
-
-    sqlstate: str
-    message: str
-    detail: str = ""
-    constraint: str = ""
-    position: str | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server said to a call.
-
-    Attributes:
-        names: of the columns.
-        oids: their types.
-        rows: values in the server's text; None is NULL.
-        affected: rows that were written, or returned.
-        refusal: set where it said no; the rest is empty then.
-    """
-
-    names: tuple[str, ...] = ()
-    oids: tuple[int, ...] = ()
-    rows: tuple[tuple[bytes | None, ...], ...] = field(default=(), repr=False)
-    affected: int = 0
-    refusal: Refusal | None = None
-
-
 class Session:
-    """A connection, in autocommit and outside of a transaction, that contracts have for themselves."""
+    """A connection in autocommit, on which queries are asked."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], *, alone: bool = True) -> None:
+        """Pin the connection's settings.
+
+        Args:
+            connection: to a clone, or to a database that others use.
+            alone: nobody else uses the database, so its sequences may be put back after each call.
+        """
         connection.execute(_PINNED)
         self.connection = connection
-        self._restart = _restart(connection)
+        self._restart = _prepare_restart(connection) if alone else ""
 
     def call(self, query: Query, params: Mapping[str, object]) -> Call:
         """Make the call of a query.
@@ -93,89 +58,62 @@ class Session:
         Raises:
             ParameterMismatch, SqlFileError: as the adapter raises them.
         """
-        values = query.command.bind(params)
+        command, values = query.command, query.command.bind(params)
         transformer = Transformer(self.connection)
-        dumped = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        return Call(query.command.sql.encode(), dumped, transformer.types or (), transformer.formats or ())
+        try:
+            dumped = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        except ERRORS as error:
+            raise explain(error, self.connection, command, values) from error
+        return Call(command.sql.encode(), dumped, transformer.types or (), transformer.formats or ())
 
     def ask(self, calls: Iterable[Call], *, before: Sequence[str] = ()) -> list[Answer]:
         """Return the answer to each call; `before` are statements that each one's transaction begins with.
 
-        A call whose `before` is refused has that refusal for an answer.
+        A call whose `before` is refused has that refusal for an answer. While a transaction is open on the connection,
+        each call is a savepoint of it instead; it must not have dropped sequences, which could not be put back.
+
+        Raises:
+            ServerUnavailable: the connection is lost, or was before.
+            QueryError: a call is a COPY to or from us; the connection is closed.
         """
+        if self.connection.closed:
+            raise ServerUnavailable("the connection is closed")
         pgconn, waiting = self.connection.pgconn, list(calls)
-        first = [*map(str.encode, before), *self._restart]
+        is_open = pgconn.transaction_status == TransactionStatus.INTRANS
+        first = [SAVEPOINT if is_open else BEGIN, *map(str.encode, before)]
         answers: list[Answer] = []
-        pgconn.enter_pipeline_mode()
         try:
+            pgconn.enter_pipeline_mode()
+            # A plan that was made before what a transaction begins with may be none for what comes after it.
+            prepared = {} if before or is_open else self.connection.wait(prepare(pgconn, waiting))
             for start in range(0, len(waiting), _AT_ONCE):
                 batch = waiting[start : start + _AT_ONCE]
-                for call in batch:
-                    _send(pgconn, first, call)
-                answers += [_receive(pgconn, len(first)) for _ in batch]
-        finally:
+                answers += self.connection.wait(exchange(pgconn, batch, first, self._restart, prepared))
             pgconn.exit_pipeline_mode()
+            if prepared:
+                self.connection.execute(b"; ".join(b"DEALLOCATE " + name for name in prepared.values()))
+        except BaseException as error:
+            lost = why_lost(pgconn) if isinstance(error, psycopg.OperationalError) else ""
+            self.connection.close()  # nobody knows which answers are still to come
+            if lost:
+                raise ServerUnavailable(f"the connection is lost: {lost}") from error
+            raise
         return answers
 
 
-def _restart(connection: Connection[Any]) -> list[bytes]:
-    """Return what puts sequences where they stand now: no rollback does, and a row's number may be part of an answer."""
+def _prepare_restart(connection: Connection[Any]) -> str:
+    """Prepare what puts sequences where they stand now; return its name, or nothing where there is none.
+
+    No rollback does that, and a row's number may be part of an answer.
+    """
     with connection.cursor(row_factory=tuple_row) as cursor:
         standing = sorted((each.oid, each.last_value, each.is_called) for each in fetch_sequences(cursor))
-    calls = ", ".join(f"setval({oid}::regclass, {last}, {called})" for oid, last, called in standing)
-    return [f"SELECT {calls}".encode()] if calls else []
-
-
-def _send(pgconn: PGconn, first: Sequence[bytes], call: Call) -> None:
-    """All up to the first sync is one transaction; when something in it is refused, the server skips the rest of it."""
-    for statement in (b"BEGIN", *first):
-        pgconn.send_query_params(statement, None)
-    pgconn.send_query_params(call.sql, call.values, call.oids, call.formats)
-    pgconn.send_query_params(b"SET CONSTRAINTS ALL IMMEDIATE", None)
-    pgconn.pipeline_sync()
-    pgconn.send_query_params(b"ROLLBACK", None)
-    pgconn.pipeline_sync()
-
-
-def _receive(pgconn: PGconn, before: int) -> Answer:
-    answer = Answer()
-    for number, result in enumerate(_until_sync(pgconn)):
-        if result.status == ExecStatus.FATAL_ERROR:
-            answer = Answer(refusal=_refusal(result))
-        elif number == before + 1 and result.status != ExecStatus.PIPELINE_ABORTED:
-            answer = _answer(result)
-    for _ in _until_sync(pgconn):  # of the rollback
-        pass
-    return answer
-
-
-def _until_sync(pgconn: PGconn) -> Iterator[PGresult]:
-    while True:
-        result = pgconn.get_result()
-        if result is None:  # between one command's results and the next one's, or for ever
-            if pgconn.status != ConnStatus.OK:
-                raise ServerUnavailable(f"the connection is lost: {pgconn.get_error_message().strip()}")
-            continue
-        if result.status == ExecStatus.PIPELINE_SYNC:
-            return
-        yield result
-
-
-def _answer(result: PGresult) -> Answer:
-    columns = range(result.nfields)
-    rows = tuple(tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples))
-    names = tuple((result.fname(column) or b"").decode() for column in columns)
-    return Answer(names, tuple(map(result.ftype, columns)), rows, result.command_tuples or 0)
-
-
-def _refusal(result: PGresult) -> Refusal:
-    def say(code: DiagnosticField) -> str:
-        return (result.error_field(code) or b"").decode(errors="replace")
-
-    return Refusal(
-        say(DiagnosticField.SQLSTATE),
-        say(DiagnosticField.MESSAGE_PRIMARY),
-        say(DiagnosticField.MESSAGE_DETAIL),
-        say(DiagnosticField.CONSTRAINT_NAME),
-        say(DiagnosticField.STATEMENT_POSITION) or None,
-    )
+        rows = ", ".join(
+            f"({oid}::oid, {last}::bigint, {called})" for oid, last, called in standing if last is not None
+        )
+        if not rows:
+            return ""
+        name = f"restart_{uuid4().hex}"
+        cursor.execute(f"PREPARE {name} AS {_SET_BACK} (VALUES {rows}) AS s (oid, last, called)".encode())
+        cursor.execute(f"EXECUTE {name}".encode())  # a role that may not is told so now
+    return name

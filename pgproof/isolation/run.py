@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ from pgproof.pg.database import connect_runner
 from pgproof.recipe import read_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
     from pgproof.isolation.loan import Loan
     from pgproof.isolation.wish import Wish
     from pgproof.settings import Settings
@@ -64,6 +70,19 @@ class Run:
             clean = lease.end()
         finally:
             self._pool(wish).get().release(lease.clone, clean=clean)
+
+    @contextmanager
+    def lend(self, wish: Wish) -> Iterator[Connection[TupleRow]]:
+        """Give a connection to a database by that wish, for whatever is longer than a test.
+
+        Raises:
+            PgproofError: it cannot be made, or was not given back as the wish says.
+        """
+        lease = self.start(wish)
+        try:
+            yield lease.connect()
+        finally:
+            self.end(wish, lease)
 
     def choose_kept(self, lease: Lease, test: str) -> tuple[str, str]:
         """Return the name by which a failed test's database will stay, and what to say about it."""

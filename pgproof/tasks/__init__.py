@@ -1,12 +1,19 @@
 """The front door: what a person can ask, as Invoke tasks; a project's own tasks.py takes `ns` from here."""
 
+from types import ModuleType
+
 from invoke import Collection
 
-from pgproof.tasks import fresh, schema, server
+from pgproof.tasks import call, fresh, insight, lint, query, schema, server
 
-db = Collection("db")
-for module in (server, schema, fresh):
-    for each in Collection.from_module(module).tasks.values():
-        db.add_task(each)
 
-ns = Collection(db)
+def _collect(name: str, *modules: ModuleType) -> Collection:
+    collection = Collection(name)
+    for module in modules:
+        for each in Collection.from_module(module).tasks.values():
+            collection.add_task(each)
+    return collection
+
+
+ns = Collection(_collect("db", server, schema, fresh), _collect("query", query, call, insight))
+ns.add_task(lint.lint)

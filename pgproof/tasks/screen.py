@@ -25,6 +25,12 @@ _STYLES = {
     "edited": "bold red",
     "missing": "bold red",
     "out of order": "bold red",
+    "notice": "yellow",
+    "help": "dim",
+    "query": "bold",
+    "added": "green",
+    "changed": "yellow",
+    "gone": "red",
 }
 
 

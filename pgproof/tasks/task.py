@@ -24,9 +24,11 @@ from pgproof.settings import Settings, find_root, read_settings
 from pgproof.tasks.screen import Screen, open_screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from psycopg import Connection
+
+    from pgproof.queries import Queries
 
 _WHERE = {
     "target": "local (default) or prod, which is PROD_CONNECTION_URL",
@@ -46,6 +48,13 @@ class Place:
     def folder(self) -> Folder:
         """The project's migrations."""
         return read_folder(self.settings.migrations)
+
+    @property
+    def queries(self) -> Queries:
+        """The project's queries."""
+        from pgproof.queries import read_queries
+
+        return read_queries(self.settings.queries)
 
     def connect(self) -> Connection[Any]:
         """Connect to the project's database, starting the server where needed."""
@@ -88,11 +97,19 @@ class Place:
         return url(self.running, dbname=self.server.database, show_password=show_password)
 
 
-def place_task(help: dict[str, str] | None = None) -> Callable[[Callable[..., None]], Task[Any]]:
-    """Make a task of `body(place, ...)`; `help` tells of its own options."""
+def place_task(
+    help: dict[str, str] | None = None, *, name: str | None = None, iterable: Sequence[str] = ()
+) -> Callable[[Callable[..., None]], Task[Any]]:
+    """Make a task of `body(place, ...)`.
+
+    Args:
+        help: of its own options.
+        name: where Python has another use for it.
+        iterable: options that may be repeated.
+    """
 
     def make(body: Callable[..., None]) -> Task[Any]:
-        return Task(_with_place(body), help={**(help or {}), **_WHERE})
+        return Task(_with_place(body), name=name, help={**(help or {}), **_WHERE}, iterable=iterable)
 
     return make
 

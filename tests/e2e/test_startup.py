@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ HEAVY = {
     "hypothesis",
     "momento",
     "postgast",
+    "psycopg_pool",
     "pytest",
     "requests",
     "rich",
@@ -58,9 +60,31 @@ def test_looking_imports_nothing_that_only_changing_or_seeding_needs(full_shop: 
         check=True,
     )
 
-    assert (
-        imported(done.stderr) & {"pgproof.schema", "pgproof.seeds", "pgproof.pg.container", "pgproof.pg.dump"} == set()
+    unneeded = {"schema", "seeds", "contracts", "lint", "pg.container", "pg.dump"}
+    assert imported(done.stderr) & {f"pgproof.{name}" for name in unneeded} == set()
+
+
+def test_a_run_of_pytest_that_asks_for_nothing_imports_next_to_nothing_of_ours(tmp_path: Path):
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): pass")
+    done = subprocess.run(
+        [BIN / "python", "-X", "importtime", "-m", "pytest"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
+
+    modules = imported(done.stderr)
+    foreign = {"psycopg", *HEAVY} - {"pytest", "hypothesis"}  # which has a plugin of its own
+    assert {module for module in modules if module.partition(".")[0] in foreign} == set()
+    needed = {
+        "errors",
+        "settings",
+        "isolation",
+        "isolation.once",
+        "isolation.tally",
+        "isolation.workbench",
+        "plugin.collecting",
+    }
+    assert {module for module in modules if module.startswith("pgproof.")} - {"pgproof.plugin"} == {
+        f"pgproof.{name}" for name in needed
+    }
 
 
 def test_the_package_itself_imports_nothing_but_the_standard_library():

@@ -212,6 +212,8 @@ def test_parameters_are_found_in_code_alone(tmp_path, text, sent, parameters):
         ("", None, "there is no statement in it"),
         ("SELECT 1;\nSELECT 2", 3, "a second statement, where a file is one query"),
         ("-- a\n\nCOMMIT", 4, "COMMIT is not a query's to say"),
+        ("COPY a TO STDOUT", 2, "COPY to or from the client is no query"),
+        ("COPY a FROM STDIN", 2, "COPY to or from the client is no query"),
         ("INSERT INTO a VALUES (1)", 2, "it returns many, but the statement gives no rows"),
         ("UPDATE a SET b = 1", 2, "it returns many, but the statement gives no rows"),
         ("DELETE FROM a", 2, "it returns many, but the statement gives no rows"),

@@ -1,4 +1,4 @@
-"""Back door: the pytest plugin. What a test asks for in, a database of its own out; the one door to pytest.
+"""Back door: the pytest plugin. What a test asks for in, a database of its own out; contracts in, items out.
 
 A test asks by its fixtures and by `@pytest.mark.pgproof`. Nothing is started before the first one does.
 """
@@ -15,6 +15,7 @@ import pytest
 from pgproof.errors import Location, PgproofError
 from pgproof.isolation.tally import Tally
 from pgproof.isolation.workbench import Workbench
+from pgproof.plugin.collecting import PROJECT, Project, pytest_collect_file, pytest_make_collect_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
     from pgproof.migrations import Outcome
     from pgproof.queries import Database
 
+__all__ = ["pytest_collect_file", "pytest_make_collect_report"]  # pytest finds them here
+
 MARKER = """\
 pgproof(isolation="transaction" | "clone", seeds=False | "folder", at="0007_..."): which database a test gets. \
 isolation: what it does is rolled back, or it has a clone of its own and may commit. \
 seeds: none, or those of another folder. at: the last migration; then without seeds, if none are named."""
+
+CONTRACT_MARKER = """\
+contract(layer="files" | "shape" | "rows" | "stability" | "plan"): set on the items of tests/contracts: \
+-m 'not contract(layer="stability")' leaves some out."""
 
 _WORKBENCH = pytest.StashKey[Workbench]()
 _LEASE = pytest.StashKey["Lease"]()
@@ -53,9 +60,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and make room for what tests will ask for."""
-    config.addinivalue_line("markers", MARKER)
+    for marker in (MARKER, CONTRACT_MARKER):
+        config.addinivalue_line("markers", marker)
     lender = getattr(config, "workerinput", {}).get("pgproof")
     config.stash[_WORKBENCH] = Workbench(config.rootpath, keep=config.getoption("pgproof_keep"), lender=lender)
+    config.stash[PROJECT] = Project(config.stash[_WORKBENCH])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -75,6 +84,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End what was started, when the last fixture is gone."""
     workbench = session.config.stash[_WORKBENCH]
+    session.config.stash[PROJECT].close()
     workbench.close()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["pgproof"] = asdict(workbench.tally)

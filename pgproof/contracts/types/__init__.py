@@ -1,0 +1,1 @@
+"""Shapes in, the types of a Python program out."""

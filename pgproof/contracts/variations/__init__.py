@@ -1,0 +1,1 @@
+"""Answers in, which of them change without a change of data out, and why."""

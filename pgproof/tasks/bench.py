@@ -1,0 +1,34 @@
+"""A place in, a bench for the contracts of its project out: clones on the developer's own server, gone afterwards."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from pgproof.contracts.bench import Bench
+from pgproof.isolation.loan import open_server
+from pgproof.isolation.run import Run
+from pgproof.isolation.wish import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pgproof.settings import Settings
+
+SEEDED = Wish("clone", seeds=True, at=None)
+
+
+@contextmanager
+def open_bench(settings: Settings) -> Iterator[Bench]:
+    """Give a bench; nothing is cloned before a check asks for it.
+
+    Raises:
+        SettingsError: the target is production.
+        ServerUnavailable: the server does not start or does not answer.
+    """
+    with (
+        open_server(settings, keep=True) as loan,
+        closing(Run(loan, settings)) as run,
+        Bench(lambda: run.lend(SEEDED)) as bench,
+    ):
+        yield bench
