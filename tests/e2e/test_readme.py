@@ -1,9 +1,12 @@
-"""README.md tells what the program does: its tasks, its first screen, its files."""
+"""README.md tells what the program does: its tasks, its first screen, its files, and how its examples are written."""
 
+import ast
 import re
 import shutil
 from pathlib import Path
 
+from pgproof.contracts.cases import read_contract
+from pgproof.queries import read_queries
 from pgproof.tasks import ns
 from tests.e2e.conftest import Project, steady
 
@@ -39,3 +42,30 @@ def test_readmes_first_screen_is_what_a_reset_prints(shop: Project):
 
     assert [line for line in shown if line not in [*printed, "…"] and not line.startswith("postgresql://")] == []
     assert re.fullmatch(re.escape(shown[-1]).replace("…", ".*"), printed[-1])
+
+
+def read_examples(language: str) -> list[str]:
+    """Return the examples in a language, with its own word for what is left out."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [each.replace("…", "...") for each in found]
+
+
+def test_readmes_python_is_python_and_calls_queries_that_there_are_with_their_parameters():
+    queries = read_queries(ROOT / "queries")
+    nodes = [node for each in read_examples("python") for node in ast.walk(ast.parse(each))]
+    given = {ast.unparse(node): {word.arg for word in node.keywords} for node in nodes if isinstance(node, ast.Call)}
+    named = {text: re.match(r"db\.(?:json\('(\w+\.\w+)'|(\w+\.\w+)\()", text) for text in given}
+    asked = {text: queries[found[1] or found[2]].command.parameters for text, found in named.items() if found}
+
+    assert asked
+    assert {text: set(parameters) for text, parameters in asked.items()} == {text: given[text] for text in asked}
+
+
+def test_readmes_cases_are_cases_of_their_query(tmp_path: Path):
+    [text] = read_examples("toml")
+    path = tmp_path / "users" / "profile.toml"
+    path.parent.mkdir()
+    path.write_text(text)
+
+    for case in read_contract(tmp_path, path).cases:
+        read_queries(ROOT / "queries")["users.profile"].command.bind(case.params)
