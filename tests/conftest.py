@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -24,6 +25,10 @@ if kind := os.environ.pop("PGPROOF_TEST_SERVER", ""):
 for name in [*filter(lambda each: each.startswith("PG"), os.environ), "CONNECTION_URL", "PROD_CONNECTION_URL"]:
     if name != "PGPROOF_IMAGE":  # names what CI has built, and means nothing to an embedded server
         os.environ.pop(name, None)
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 TIERS = ("unit", "integration", "e2e")
 

@@ -460,9 +460,7 @@ def test_null_and_json_s_null_are_two(session):
 
 # What Python knows is what comes back
 
-patiently = settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+patiently = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 _GIVEN = "SELECT v::{0} FROM unnest(%(values)s::{0}[]) AS v"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

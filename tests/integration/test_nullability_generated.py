@@ -175,7 +175,7 @@ def session(server: str) -> Iterator[Session]:
     drop(server, name)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(statement=st.one_of(queries(2), queries(2), recursive_queries()))
 def test_no_row_of_any_query_has_null_where_it_is_said_to_be_impossible(session, statement):
     prepared = session.connection.pgconn.prepare(b"", statement.encode())

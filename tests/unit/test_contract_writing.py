@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgproof.contracts.answer import Answer, Refusal
@@ -44,7 +44,6 @@ def test_a_case_reads_back_as_it_was_tried(tmp_path: Path):
     assert (case.expect, case.error) == (None, None)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z_]\w*", fullmatch=True), st.one_of(st.none(), st.text()), max_size=3))
 def test_any_text_reads_back(tmp_path_factory: pytest.TempPathFactory, params: dict[str, str | None]):
     given = {name: value for name, value in params.items() if name.isascii()}
