@@ -3,6 +3,7 @@
 -- the job is about to delete is left to that one.
 -- MATERIALIZED: chosen once. Otherwise nothing forbids the planner to choose, up to the LIMIT, again for every row.
 -- returns: affected
+-- plan: index_for=activities
 
 WITH expired AS MATERIALIZED (
     SELECT a.uuid FROM activities AS a

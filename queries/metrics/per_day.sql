@@ -2,6 +2,7 @@
 -- moment %(now)s, the oldest first. A day of nothing has its row too.
 -- Days are those of UTC and have 24 hours, whatever time zone the session is in. What was deleted since is not counted.
 -- returns: many
+-- plan: index_for=activities
 
 SELECT
     (d.begins_at AT TIME ZONE 'UTC')::date AS utc_day,
