@@ -50,7 +50,7 @@ def project(settings: Settings, known: Path) -> Settings:
     """A project with a file of each kind, in some of which something is wrong; its cache knows them."""
     cache = settings.root / "cache"
     shutil.copytree(known, cache)
-    return fill(replace(settings, cache=cache))
+    return fill(replace(settings, cache=cache, ci=False))
 
 
 def fill(settings: Settings) -> Settings:
