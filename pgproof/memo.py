@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from pgproof.pg.folder import ensure_parents
+from pgproof.pg.folder import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,10 +35,7 @@ def recall(memo: Path, folders: Iterable[Path], version: str, look: Callable[[],
     found = look()
     if seen:
         with suppress(OSError):  # a full or closed cache only costs time
-            ensure_parents(memo.parent)
-            draft = memo.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps({"seen": seen, "found": found}), encoding="utf-8")
-            draft.replace(memo)
+            write_whole(memo, json.dumps({"seen": seen, "found": found}))
     return found
 
 

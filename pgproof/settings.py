@@ -117,6 +117,14 @@ class Settings:
         """Folder of the cases and goldens."""
         return self.root / "tests" / "contracts"
 
+    @property
+    def memory(self) -> Path | None:
+        """Folder for what a desk remembers of this project from run to run; None in CI, which remembers nothing."""
+        from hashlib import sha256
+
+        project = sha256(os.fsencode(self.root.resolve())).hexdigest()[:12]
+        return None if self.ci else self.cache / "projects" / project
+
 
 def find_root(start: Path) -> Path:
     """Return the nearest folder upwards from `start` that has a pyproject.toml."""

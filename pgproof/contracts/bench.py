@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from pgproof.contracts.planning.analysis import ensure_analysed
+from pgproof.contracts.planning.memory import Memory
 from pgproof.contracts.planning.scaling import scale
 from pgproof.contracts.session import Session
 from pgproof.contracts.variations.scramble import scramble
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 class Bench:
     """Clones of the seeded database, for as long as a check lasts; one whose session is lost is replaced."""
 
-    def __init__(self, lend: Callable[[], AbstractContextManager[Connection[Any]]]) -> None:
-        """Make an empty one; `lend` gives a connection to a clone that nobody else uses."""
+    def __init__(
+        self, lend: Callable[[], AbstractContextManager[Connection[Any]]], memory: Memory | None = None
+    ) -> None:
+        """Make an empty one.
+
+        Args:
+            lend: gives a connection to a clone that nobody else uses.
+            memory: of the plans on benches before.
+        """
+        self.memory = memory or Memory()
         self._lend = lend
         self._stack = ExitStack()
         self._sessions: dict[str, Session] = {}

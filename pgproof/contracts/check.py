@@ -9,8 +9,9 @@ from pgproof.contracts.diff import diff_outcomes
 from pgproof.contracts.finding import Finding
 from pgproof.contracts.impact.dependencies import fetch_dependencies
 from pgproof.contracts.outcome import complain, make_outcome
-from pgproof.contracts.planning.plans import fetch_plan_findings
+from pgproof.contracts.planning.plans import fetch_promised
 from pgproof.contracts.planning.promise import read_promise
+from pgproof.contracts.planning.verdict import find_broken
 from pgproof.contracts.shapes.shape import complain_of_nulls, diff_shapes, fetch_shapes
 from pgproof.contracts.subjects import find_unpaired
 from pgproof.contracts.variations.stability import Probe, find_unstable
@@ -124,14 +125,20 @@ def _judge(asked: Asked) -> Iterator[Finding]:
         yield subject.find("rows", what, subject.accept_hint, case=case)
 
 
-def _judge_plans(bench: Bench, subject: Subject, promise: Promise) -> Iterator[Finding]:
+def _judge_plans(bench: Bench, subject: Subject, promise: Promise) -> list[Finding]:
+    """Hold the promise of one query; plans that keep it are what later ones are compared with."""
     session = bench.scaled(promise.rows)
     calls = {case.name: make_call(session, subject, case) for case in subject.contract.cases}
     called = {name: call for name, call in calls.items() if not isinstance(call, Finding)}
-    yield from fetch_plan_findings(session, subject.query, promise, called)
+    plans = fetch_promised(session, promise, called)
+    broken = find_broken(subject.query, promise, plans, bench.memory.recall(subject.query.name))
     for table, why in bench.unscaled(promise.rows).items():
         if table.rpartition(".")[2] in promise.index_for:
-            yield subject.find("plan", f"{table} could not be given {promise.rows} rows: {why}", _ROWS_HINT)
+            what = f"{table} could not be given {promise.rows} rows: {why}"
+            broken.append(subject.find("plan", what, _ROWS_HINT))
+    if not broken:
+        bench.memory.remember(subject.query.name, plans)
+    return broken
 
 
 def _find_unturned(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]:

@@ -7,13 +7,13 @@ written in another way is not compared.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pgproof.contracts.encoding import encode
 from pgproof.errors import Location, Problem, SqlFileError
+from pgproof.pg.folder import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,12 +94,7 @@ def read_golden(path: Path) -> Golden | None:
 
 def write_golden(path: Path, golden: Golden) -> None:
     """Write it, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(render(golden), encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, render(golden))
 
 
 def _parse(text: str) -> Golden:

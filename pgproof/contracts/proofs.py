@@ -6,14 +6,13 @@ Only what holds is noted. Rows are never among it: to run the query is what a ch
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pgproof.pg.folder import ensure_parents
+from pgproof.pg.folder import write_whole
 from pgproof.recipe import read_recipe
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ def read_proofs(settings: Settings, session: Session) -> Proofs:
     server = str(session.connection.info.server_version)
     ours = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.rglob("*.py"))]
     made_of = [server, *read_recipe(settings, seeds=settings.seeds).steps, *ours]
-    project = sha256(str(settings.root).encode()).hexdigest()[:16]
-    path = None if settings.ci else settings.cache / "proofs" / f"{project}.json"
+    path = settings.memory and settings.memory / "proofs.json"
     return Proofs(path, sha256("\0".join(made_of).encode()).hexdigest())
 
 
@@ -70,10 +68,7 @@ class Proofs:
             return
         kept = self.known if whole else self.known | self._read()  # others may have proved something meanwhile
         with suppress(OSError):
-            ensure_parents(self.path.parent)
-            draft = self.path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(sorted(kept)), encoding="utf-8")
-            draft.replace(self.path)
+            write_whole(self.path, json.dumps(sorted(kept)))
 
     def _read(self) -> set[str]:
         with suppress(OSError, ValueError, TypeError):

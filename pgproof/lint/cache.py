@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pgproof.pg.folder import ensure_parents
+from pgproof.pg.folder import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,10 +45,7 @@ class Cache:
         """Keep an answer, whole or not at all."""
         path = self._path(key)
         with suppress(OSError):
-            ensure_parents(path.parent)
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(answer), encoding="utf-8")
-            draft.replace(path)
+            write_whole(path, json.dumps(answer))
 
     def sweep(self) -> None:
         """Delete what is old, drafts of killed runs among it."""

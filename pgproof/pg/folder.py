@@ -1,4 +1,4 @@
-"""A path in, a folder there that is whole: made once, by one process, even when several ask or one is killed."""
+"""A path in, a folder or a file there that is whole, even when several processes make it or one is killed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def ensure_parents(folder: Path) -> None:
             each.mkdir(exist_ok=True)
             if os.geteuid() == 0:
                 each.chmod(0o755)  # root's umask may be 077
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file, and the folders that it needs, whole or not at all; of several who write, one is the last."""
+    ensure_parents(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def ensure_folder(folder: Path, fill: Callable[[Path], None]) -> Path:

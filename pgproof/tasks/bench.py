@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pgproof.contracts.bench import Bench
+from pgproof.contracts.planning.memory import read_memory
 from pgproof.isolation.loan import open_server
 from pgproof.isolation.run import Run
 from pgproof.isolation.wish import Wish
@@ -29,6 +30,6 @@ def open_bench(settings: Settings) -> Iterator[Bench]:
     with (
         open_server(settings, keep=True) as loan,
         closing(Run(loan, settings)) as run,
-        Bench(lambda: run.lend(SEEDED)) as bench,
+        Bench(lambda: run.lend(SEEDED), read_memory(settings)) as bench,
     ):
         yield bench

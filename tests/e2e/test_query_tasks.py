@@ -147,6 +147,18 @@ def test_check_looks_at_what_is_named(kept: Project):
     assert kept.refuse("query.check", "--name=user.*").startswith("no query has a name like user.*\n")
 
 
+def test_a_plan_that_breaks_its_promise_is_told_beside_the_one_that_kept_it(kept: Project):
+    text = QUERIES["queries/users/all.sql"].replace("many\n", "many\n-- plan: buffers=1\n")
+    kept.write("queries/users/all.sql", text)
+    kept.inv("query.check")
+    kept.write("queries/users/all.sql", text.replace("ORDER", "WHERE id IN (SELECT user_id FROM posts)\nORDER"))
+
+    told = kept.run("query.check").stdout.splitlines()
+
+    assert told[1] == "the plan was another one:"
+    assert [line[0] for line in told if "Seq Scan on posts" in line] == ["+"]
+
+
 def test_what_a_proof_is_about_is_the_seeded_database(kept: Project):
     settings = read_settings(kept.root, environ=kept.environ)
 

@@ -21,6 +21,7 @@ from pgproof.contracts.bench import Bench
 from pgproof.contracts.check import check
 from pgproof.contracts.finding import Finding
 from pgproof.contracts.golden import read_golden, write_golden
+from pgproof.contracts.planning.memory import Memory
 from pgproof.contracts.proofs import Proofs
 from pgproof.contracts.subjects import Subject, read_subjects
 from pgproof.contracts.writing import draft_case
@@ -142,8 +143,9 @@ def shop(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 
 @pytest.fixture
-def empty(tmp_path: Path, bench: Bench) -> Shop:
+def empty(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop without a query."""
+    monkeypatch.setattr(bench, "memory", Memory(tmp_path / "plans"))
     return Shop(tmp_path, bench)
 
 
@@ -381,6 +383,62 @@ def test_what_is_broken_is_told_again(shop: Shop):
     assert shop.told() == [told]
 
 
+# Plans that kept their promise
+
+
+def put_named(shop: Shop, plan: str) -> str:
+    """Put a query into a shop that keeps what it promises of its plan; return its text."""
+    text = f"-- returns: maybe\n-- plan: {plan}\nSELECT id FROM item WHERE name = %(name)s\n"
+    shop.put("named", text, '[[case]]\nname = "cup"\nparams = { name = "cup" }\n')
+    shop.accept()
+    assert shop.check() == []
+    return text
+
+
+def differences(told: str) -> list[str]:
+    """Return the lines of a finding that went or came, without their figures."""
+    assert told.split("\n")[1] == "the plan was another one:"
+    return [line.partition("  rows=")[0] for line in told.split("\n") if line[0] in "-+"]
+
+
+def test_a_query_whose_plan_breaks_its_promise_is_told_with_what_went_and_what_came(empty: Shop):
+    text = put_named(empty, "index_for=item")
+    assert empty.check() == []  # where nothing is looked at, nothing is forgotten
+    empty.write("queries/named.sql", text.replace("name =", "lower(name) ="))
+
+    (told,) = empty.told()
+
+    assert differences(told) == [
+        "- Index Scan on item using item_name_key",
+        "-     cond: (item.name = 'cup'::text)",
+        "+ Seq Scan on item",
+        "+     filter: (lower(item.name) = 'cup'::text)",
+    ]
+    assert empty.told() == [told]  # what is broken is not remembered
+
+
+def test_an_index_that_a_migration_drops_is_what_went(empty: Shop):
+    put_named(empty, "index_for=item")
+    migrated = empty.bench.scaled(None).connection
+    migrated.execute("ALTER TABLE item DROP CONSTRAINT item_name_key")
+    empty.database = "another migration"
+    try:
+        (told,) = empty.told()
+    finally:
+        migrated.execute("ALTER TABLE item ADD UNIQUE (name)")
+
+    assert [line[0] for line in differences(told) if "item_name_key" in line] == ["-"]
+
+
+def test_what_is_over_its_budget_now_is_told_with_what_came(empty: Shop):
+    text = put_named(empty, "buffers=1")
+    empty.write("queries/named.sql", text.replace("WHERE", "INNER JOIN foreign_item USING (name) WHERE"))
+
+    (told,) = empty.told()
+
+    assert [line[0] for line in differences(told) if "Seq Scan on foreign_item" in line] == ["+"]
+
+
 # What cannot be proved
 
 
@@ -396,6 +454,7 @@ def test_a_promise_of_many_rows_of_a_table_that_takes_no_copies_is_told(empty: S
     assert told.startswith(
         "queries/days.sql:3: days: day could not be given 100 rows: day_pkey has no column of a type"
     )
+    assert empty.bench.memory.recall("days") is None
 
 
 def test_a_promise_of_many_rows_that_our_role_may_not_make_is_told(server: str, tmp_path: Path):

@@ -173,6 +173,14 @@ def test_what_did_not_hold_is_no_proof(suite: Suite):
     suite.run(passed=9, failed=1)
 
 
+def test_a_plan_that_breaks_its_promise_is_told_beside_the_one_that_kept_it(suite: Suite):
+    suite.run(passed=10)
+    join = CONTRACTS["queries/users/join.sql"].replace("VALUES (%(handle)s)", "SELECT %(handle)s LIMIT 1")
+    suite.write("queries/users/join.sql", join.replace("99", "1"))
+
+    suite.run(passed=9, failed=1).stdout.fnmatch_lines(["the plan was another one:", "+ *Limit*"])
+
+
 def test_only_what_failed_is_run_again(suite: Suite):
     suite.write(JOIN, CONTRACTS[JOIN].replace('"bayko"', '"lore"', 1))
     suite.write("queries/stray.sql", "-- returns: value\nSELECT 1 AS one\n")
