@@ -86,25 +86,6 @@ def case_files(folder: Path) -> list[Path]:
     return sorted(path for path, parts in inside if not any(part.startswith(".") for part in parts))
 
 
-def read_contracts(folder: Path) -> dict[str, Contract]:
-    """Read the cases of every query, by its name; a project without that folder has none.
-
-    Raises:
-        SqlFileError: files that cannot be read as cases; all problems at once.
-    """
-    contracts: dict[str, Contract] = {}
-    problems: list[Problem] = []
-    for path in case_files(folder):
-        try:
-            contract = read_contract(folder, path)
-            contracts[contract.query] = contract
-        except SqlFileError as error:
-            problems += error.problems
-    if problems:
-        raise SqlFileError(problems)
-    return contracts
-
-
 def read_contract(folder: Path, path: Path) -> Contract:
     """Read the cases of one query.
 

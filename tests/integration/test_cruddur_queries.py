@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from pgproof.contracts.cases import Case, read_contracts
+from pgproof.contracts.cases import Case, case_files, read_contract
 from pgproof.pg.database import drop, ensure_created
 from pgproof.queries import Database, read_queries
 from pgproof.seeds import load, read_seeds
@@ -24,7 +24,8 @@ from pgproof.seeds import load, read_seeds
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = [*sorted((ROOT / "migrations").glob("*.sql")), *sorted((ROOT / "migrations/repeatable").glob("*.sql"))]
 QUERIES = read_queries(ROOT / "queries")
-CASES = {name: contract.cases for name, contract in read_contracts(ROOT / "tests/contracts").items()}
+CONTRACTS = ROOT / "tests" / "contracts"
+CASES = {each.query: each.cases for each in (read_contract(CONTRACTS, path) for path in case_files(CONTRACTS))}
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]

@@ -10,9 +10,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgproof.contracts.answer import Answer
-from pgproof.contracts.cases import Case, read_contracts
+from pgproof.contracts.cases import Case
 from pgproof.contracts.golden import Column, Shape
 from pgproof.contracts.session import Session
+from pgproof.contracts.subjects import read_subjects
 from pgproof.contracts.variations.scramble import scramble
 from pgproof.contracts.variations.stability import Probe, find_unstable, find_volatile, report
 from pgproof.errors import Location
@@ -367,8 +368,8 @@ def cruddur(server: str) -> Iterator[Pair]:
 
 
 def test_no_query_of_cruddur_leaves_its_result_to_chance(cruddur):
-    queries, contracts = read_queries(ROOT / "queries"), read_contracts(ROOT / "tests/contracts")
-    probes = cruddur.ask([(queries[name], case) for name, each in contracts.items() for case in each.cases])
+    subjects = read_subjects(read_queries(ROOT / "queries"), ROOT / "tests/contracts")
+    probes = cruddur.ask([(each.query, case) for each in subjects for case in each.contract.cases])
     masked = [each for each in probes if each.case.masks]
     bare = [replace(each, case=replace(each.case, masks=frozenset())) for each in masked]
 

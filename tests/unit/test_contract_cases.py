@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pgproof.contracts.cases import Case, case_files, golden_path, query_name, read_contract, read_contracts
+from pgproof.contracts.cases import Case, case_files, golden_path, query_name, read_contract
 from pgproof.errors import SqlFileError
 
 
@@ -135,13 +135,13 @@ def test_all_contracts_are_found_by_their_query(tmp_path):
     for name in ("b/c.toml", "a.toml", "b/d/e.toml", ".hidden.toml", "b/.git/f.toml", "b/c.golden.json", "README.md"):
         write(tmp_path, '[[case]]\nname = "a"\n', name)
 
-    assert list(read_contracts(tmp_path)) == ["a", "b.c", "b.d.e"]
-    assert len(case_files(tmp_path)) == 3
-    assert read_contracts(tmp_path)["b.c"].golden_path == tmp_path / "b/c.golden.json"
+    contracts = [read_contract(tmp_path, path) for path in case_files(tmp_path)]
+    assert [each.query for each in contracts] == ["a", "b.c", "b.d.e"]
+    assert contracts[1].golden_path == tmp_path / "b/c.golden.json"
 
 
 def test_a_project_without_that_folder_has_no_contracts(tmp_path):
-    assert read_contracts(tmp_path / "contracts") == {}
+    assert case_files(tmp_path / "contracts") == []
 
 
 @pytest.mark.parametrize("name", ["home.v2.toml", "two words.toml", "1st.toml", "with-dash/home.toml", "naïve.toml"])
@@ -235,15 +235,3 @@ def test_what_is_no_toml_is_told_with_its_line(tmp_path, text, line):
 
     assert where == line
     assert what.startswith("this is not TOML: ")
-
-
-def test_the_problems_of_all_files_are_told_at_once(tmp_path):
-    for name in ("a.toml", "b.toml"):
-        write(tmp_path, "", name)
-    write(tmp_path, CASE, "c.toml")
-
-    with pytest.raises(SqlFileError) as caught:
-        read_contracts(tmp_path)
-
-    assert [each.at.path.name for each in caught.value.problems] == ["a.toml", "b.toml"]
-    assert all(each.hint for each in caught.value.problems)
