@@ -98,7 +98,7 @@ def _hash_ours() -> str:
     package = Path(__file__).parents[1]
     folders = (package / name for name in ("lint", "migrations", "queries", "seeds"))
     modules = [path for folder in folders for path in folder.rglob("*.py")]
-    return hash_files(package, [*modules, package / "sqltext.py", package / "settings.py"])
+    return hash_files(package, [*modules, *package.glob("*.py")])
 
 
 def _order(finding: Finding) -> tuple[object, ...]:
