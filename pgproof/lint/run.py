@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
@@ -35,10 +36,14 @@ def lint(settings: Settings, paths: Sequence[Path] = ()) -> Report:
     kept = Cache(settings.cache / "lint")
     ours, style, squawk = _hash_ours(), Style.of(settings), Squawk.of(settings)
     migrations = [each for each in sources if each.kind == "migration"]
+    with ThreadPoolExecutor(1) as beside:  # while sqlfluff is at work in processes of its own
+        ourselves = beside.submit(_recall, kept, ours, sources, own.check)
+        of_squawk = beside.submit(_recall, kept, squawk.state, migrations, squawk.check)
+        of_sqlfluff = _recall(kept, style.state, sources, style.check)
     judged: dict[Tool, dict[Source, Verdict]] = {
-        "pgproof": _recall(kept, ours, sources, own.check),
-        "squawk": _recall(kept, squawk.state, migrations, squawk.check),
-        "sqlfluff": _recall(kept, style.state, sources, style.check),
+        "pgproof": ourselves.result(),
+        "squawk": of_squawk.result(),
+        "sqlfluff": of_sqlfluff,
     }
     findings = [
         Finding.of(hit, tool, source.path)

@@ -144,6 +144,7 @@ def test_an_error_in_the_settings_of_a_tool_is_told_with_its_file(project: Setti
     with pytest.raises(SettingsError, match=r"pyproject\.toml: sqlfluff does not take its settings"):
         lint(project)
 
+    write(project, "pyproject.toml", "")
     write(project, ".squawk.toml", "[x\n")
     with pytest.raises(SettingsError, match=r"\.squawk\.toml: squawk gives up"):
         lint(project)
