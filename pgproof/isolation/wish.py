@@ -47,6 +47,10 @@ class Wish:
         return folder
 
 
+SEEDED = Wish("clone", seeds=True, at=None)
+"""The database as a project has it, for whoever checks more than one test."""
+
+
 def read_wish(words: Mapping[str, Any], fixtures: Collection[str], at: Location) -> Wish:
     """Return what the words ask for; what they leave open, the test's fixtures decide.
 

@@ -38,10 +38,10 @@ class Project:
     def _make_bench(self) -> Bench:
         from pgproof.contracts.bench import Bench
         from pgproof.contracts.planning.memory import read_memory
-        from pgproof.isolation.wish import Wish
+        from pgproof.isolation.wish import SEEDED
 
         memory = read_memory(self.settings.get())
-        return Bench(lambda: self._run.get().lend(Wish("clone", seeds=True, at=None)), memory)
+        return Bench(lambda: self._run.get().lend(SEEDED), memory)
 
     def _read_proofs(self) -> Proofs:
         from pgproof.contracts.proofs import read_proofs

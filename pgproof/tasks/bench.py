@@ -9,14 +9,12 @@ from pgproof.contracts.bench import Bench
 from pgproof.contracts.planning.memory import read_memory
 from pgproof.isolation.loan import open_server
 from pgproof.isolation.run import Run
-from pgproof.isolation.wish import Wish
+from pgproof.isolation.wish import SEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pgproof.settings import Settings
-
-SEEDED = Wish("clone", seeds=True, at=None)
 
 
 @contextmanager
