@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgproof.contracts.encoding import MASKED, encode, encode_row
+from pgproof.queries.call import gives_too_many_or_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,17 +39,12 @@ def complain(case: Case, query: Query, answer: Answer) -> Iterator[str]:
     rows, verb = (answer.affected, "affected") if query.returns == "affected" else (len(answer.rows), "gave")
     gave = f"the server {verb} {rows} rows"
     if case.expect == "not_one_row":
-        if not _breaks(query, rows):
+        if not gives_too_many_or_few(query, rows):
             yield f"it expects not_one_row, {query.name} returns {query.returns}, and {gave}"
-    elif _breaks(query, rows):
+    elif gives_too_many_or_few(query, rows):
         yield f"{query.name} returns {query.returns}, and {gave}"
     elif case.expect and (case.expect == "rows") != (rows > 0):
         yield f"it expects {case.expect}, and {gave}"
-
-
-def _breaks(query: Query, rows: int) -> bool:
-    """Whether the adapter raises NotOneRow."""
-    return query.returns in ("one", "value", "maybe") and rows != 1 and not (query.returns == "maybe" and rows == 0)
 
 
 def _complain_of_refusal(case: Case, query: Query, refusal: Refusal | None) -> str:

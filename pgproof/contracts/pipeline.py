@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
@@ -14,8 +15,9 @@ from pgproof.errors import QueryError, ServerUnavailable
 from pgproof.pg.loss import is_last
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from psycopg import Connection
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn, PGresult
 
@@ -31,6 +33,28 @@ _ENDS = {BEGIN: (b"ROLLBACK",), SAVEPOINT: (b"ROLLBACK TO call", b"RELEASE call"
 _COPIES = (ExecStatus.COPY_OUT, ExecStatus.COPY_IN, ExecStatus.COPY_BOTH)
 
 
+@contextmanager
+def pipelined(connection: Connection[Any]) -> Iterator[PGconn]:
+    """Give what messages go through; an error costs the connection, for nobody knows which answers are still to come.
+
+    Raises:
+        ServerUnavailable: the connection is lost, or was before.
+    """
+    if connection.closed:
+        raise ServerUnavailable("the connection is closed")
+    pgconn = connection.pgconn
+    try:
+        pgconn.enter_pipeline_mode()
+        yield pgconn
+        pgconn.exit_pipeline_mode()
+    except BaseException as error:
+        lost = _why_lost(pgconn) if isinstance(error, psycopg.OperationalError) else ""
+        connection.close()
+        if lost:
+            raise ServerUnavailable(f"the connection is lost: {lost}") from error
+        raise
+
+
 def prepare(pgconn: PGconn, calls: Sequence[Call]) -> PQGen[dict[Command, bytes]]:
     """Prepare what several calls have in common, and return the names: to plan a query takes longer than to run it.
 
@@ -41,7 +65,7 @@ def prepare(pgconn: PGconn, calls: Sequence[Call]) -> PQGen[dict[Command, bytes]
     for (sql, oids), name in names.items():
         pgconn.send_prepare(name, sql, oids)
         pgconn.pipeline_sync()
-    yield from _flush(pgconn)
+    yield from flush(pgconn)
     prepared = {}
     for command, name in names.items():
         (result,) = yield from receive_results(pgconn)
@@ -50,13 +74,23 @@ def prepare(pgconn: PGconn, calls: Sequence[Call]) -> PQGen[dict[Command, bytes]
     return prepared
 
 
+def forget(pgconn: PGconn, prepared: Collection[bytes]) -> PQGen[None]:
+    """Forget what was prepared; what a call has made the server forget itself is no matter."""
+    for name in prepared:
+        pgconn.send_query_params(b"DEALLOCATE " + name, None)
+        pgconn.pipeline_sync()
+    yield from flush(pgconn)
+    for _ in prepared:
+        yield from receive_results(pgconn)
+
+
 def exchange(
     pgconn: PGconn, calls: Sequence[Call], first: Sequence[bytes], restart: str, prepared: Mapping[Command, bytes]
 ) -> PQGen[list[Answer]]:
     """Send all calls, then take all answers."""
     for call in calls:
         _send(pgconn, call, first, restart.encode(), prepared.get(_command(call)))
-    yield from _flush(pgconn)
+    yield from flush(pgconn)
     answers = []
     for _ in calls:
         answer = yield from _receive(pgconn, len(first))
@@ -68,7 +102,7 @@ def _command(call: Call) -> Command:
     return call.sql, tuple(call.oids)
 
 
-def _flush(pgconn: PGconn) -> PQGen[None]:
+def flush(pgconn: PGconn) -> PQGen[None]:
     """Send all; what comes in meanwhile is taken in: a server whose answers nobody takes stops to listen."""
     while pgconn.flush():
         yield Wait.RW
@@ -131,7 +165,7 @@ def _look(result: PGresult) -> None:
             raise ServerUnavailable(f"the connection is lost: {error.diag.message_primary}")
 
 
-def why_lost(pgconn: PGconn) -> str:
+def _why_lost(pgconn: PGconn) -> str:
     """Return the server's last words, which may still wait to be read; or libpq's; nothing if it is not lost."""
     if pgconn.status == ConnStatus.OK:
         return ""

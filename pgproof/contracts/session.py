@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from pgproof.contracts.answer import Call
-from pgproof.contracts.pipeline import BEGIN, SAVEPOINT, exchange, prepare, why_lost
-from pgproof.errors import ServerUnavailable
+from pgproof.contracts.pipeline import BEGIN, SAVEPOINT, exchange, forget, pipelined, prepare
 from pgproof.pg.footprint import fetch_sequences
 from pgproof.queries.refusal import ERRORS, explain
 
@@ -76,28 +74,18 @@ class Session:
             ServerUnavailable: the connection is lost, or was before.
             QueryError: a call is a COPY to or from us; the connection is closed.
         """
-        if self.connection.closed:
-            raise ServerUnavailable("the connection is closed")
-        pgconn, waiting = self.connection.pgconn, list(calls)
-        is_open = pgconn.transaction_status == TransactionStatus.INTRANS
+        wait, waiting = self.connection.wait, list(calls)
+        is_open = self.connection.pgconn.transaction_status == TransactionStatus.INTRANS
         first = [SAVEPOINT if is_open else BEGIN, *map(str.encode, before)]
         answers: list[Answer] = []
-        try:
-            pgconn.enter_pipeline_mode()
+        with pipelined(self.connection) as pgconn:
             # A plan that was made before what a transaction begins with may be none for what comes after it.
-            prepared = {} if before or is_open else self.connection.wait(prepare(pgconn, waiting))
+            prepared = {} if before or is_open else wait(prepare(pgconn, waiting))
             for start in range(0, len(waiting), _AT_ONCE):
                 batch = waiting[start : start + _AT_ONCE]
-                answers += self.connection.wait(exchange(pgconn, batch, first, self._restart, prepared))
-            pgconn.exit_pipeline_mode()
+                answers += wait(exchange(pgconn, batch, first, self._restart, prepared))
             if prepared:
-                self.connection.execute(b"; ".join(b"DEALLOCATE " + name for name in prepared.values()))
-        except BaseException as error:
-            lost = why_lost(pgconn) if isinstance(error, psycopg.OperationalError) else ""
-            self.connection.close()  # nobody knows which answers are still to come
-            if lost:
-                raise ServerUnavailable(f"the connection is lost: {lost}") from error
-            raise
+                wait(forget(pgconn, prepared.values()))
         return answers
 
 

@@ -11,8 +11,8 @@ from pgproof.contracts.cases import Case, contract_path, read_contract
 from pgproof.contracts.finding import Finding
 from pgproof.contracts.shapes.shape import fetch_shapes
 from pgproof.contracts.variations.stability import Probe, find_volatile, report
-from pgproof.errors import Location, NotOneRow, QueryError, SqlFileError
-from pgproof.queries.call import check_number
+from pgproof.errors import Location, QueryError, SqlFileError
+from pgproof.queries.call import gives_too_many_or_few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,9 +96,7 @@ def find_claim(query: Query, answer: Answer) -> list[str]:
         return [f'error = "{answer.refusal.sqlstate}"']
     if query.returns == "affected":
         return []
-    try:
-        check_number(query, len(answer.rows))
-    except NotOneRow:
+    if gives_too_many_or_few(query, len(answer.rows)):
         return ['expect = "not_one_row"']
     return [] if answer.rows else ['expect = "no_rows"']
 

@@ -11,7 +11,7 @@ from pgproof.lint.rule import Rule
 from pgproof.sqltext import ParseError, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pgproof.lint.source import Source
@@ -62,11 +62,14 @@ def find_file_hits(settings: Settings, sources: Mapping[Path, Source]) -> Iterat
         settings: the project's.
         sources: the SQL files of the project, by their path as seen from its root, as the yielded ones are.
     """
+    from pgproof.queries import read_queries
+    from pgproof.seeds import read_seeds
+
     told = set()
     for rule, problems in (
-        (QUERY_FILE, _query_problems(settings)),
+        (QUERY_FILE, _refused(lambda: read_queries(settings.queries).check())),
         (MIGRATION_FILE, _migration_problems(settings)),
-        (SEED_FILE, _seed_problems(settings)),
+        (SEED_FILE, _refused(lambda: read_seeds(settings.seeds))),
     ):
         for each in dict.fromkeys(problems):  # a name that two readings meet is one problem
             path = each.at.path.relative_to(settings.root)
@@ -78,21 +81,10 @@ def find_file_hits(settings: Settings, sources: Mapping[Path, Source]) -> Iterat
             yield path, _parse_hit(source, error, str(error), PARSE_ERROR.instead)
 
 
-def _query_problems(settings: Settings) -> list[Problem]:
-    from pgproof.queries import read_queries
-
+def _refused(read: Callable[[], object]) -> list[Problem]:
+    """Return what a reader has against the files that it reads."""
     try:
-        read_queries(settings.queries).check()
-    except SqlFileError as error:
-        return error.problems
-    return []
-
-
-def _seed_problems(settings: Settings) -> list[Problem]:
-    from pgproof.seeds import read_seeds
-
-    try:
-        read_seeds(settings.seeds)
+        read()
     except SqlFileError as error:
         return error.problems
     return []

@@ -65,9 +65,14 @@ def call_for_json(query: Query, parameters: Mapping[str, object]) -> Call:
     return Call(command, command.bind(parameters), tuple_row, lambda _: True, partial(give_json, query))
 
 
+def gives_too_many_or_few(query: Query, rows: int) -> bool:
+    """Whether so many rows are not what a query's file promises, which is one, or one at most."""
+    return query.returns in ("one", "value", "maybe") and rows != 1 and not (query.returns == "maybe" and rows == 0)
+
+
 def check_number(query: Query, rows: int) -> None:
     """See whether a query gave as many rows as its file promises."""
-    if query.returns != "many" and rows != 1 and not (query.returns == "maybe" and rows == 0):
+    if gives_too_many_or_few(query, rows):
         hint = "" if rows else "write `-- returns: maybe` where no row is an answer"
         what = f"it returns {query.returns}, but the server gave {rows} rows"
         raise NotOneRow(what, at=query.command.at, hint=hint, rows=rows)

@@ -6,12 +6,12 @@ and triggers is no part of a plan.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from pgproof.contracts.answer import Call, Refusal
 from pgproof.contracts.planning.plantree import Plan, parse_plan
 from pgproof.contracts.planning.verdict import Plans, find_broken
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from pgproof.contracts.answer import Answer
+    from pgproof.contracts.answer import Answer, Call, Refusal
     from pgproof.contracts.finding import Finding
     from pgproof.contracts.planning.promise import Promise
     from pgproof.contracts.session import Session
@@ -75,7 +75,7 @@ def fetch_plans(
 ) -> dict[str, Plan | Refusal]:
     """Return the plan of each call, or the server's no."""
     explain = _ANALYZE if analyze else _EXPLAIN
-    asked = [Call(explain + each.sql, each.values, each.oids, each.formats) for each in calls.values()]
+    asked = [replace(each, sql=explain + each.sql) for each in calls.values()]
     return dict(zip(calls, map(_plan, session.ask(asked, before=before)), strict=True))
 
 

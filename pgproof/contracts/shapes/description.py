@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.waiting import Wait
 
-from pgproof.contracts.pipeline import receive_results
-from pgproof.errors import ServerUnavailable
+from pgproof.contracts.pipeline import flush, pipelined, receive_results
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,19 +41,11 @@ def fetch_descriptions(connection: Connection[Any], statements: Sequence[str]) -
     Raises:
         ServerUnavailable: the connection is lost.
     """
-    pgconn = connection.pgconn
-    saves = pgconn.transaction_status == TransactionStatus.INTRANS
+    saves = connection.pgconn.transaction_status == TransactionStatus.INTRANS
     described: list[Description | psycopg.Error] = []
-    try:
-        pgconn.enter_pipeline_mode()
+    with pipelined(connection) as pgconn:
         for start in range(0, len(statements), _AT_ONCE):
             described += connection.wait(_exchange(pgconn, statements[start : start + _AT_ONCE], saves=saves))
-        pgconn.exit_pipeline_mode()
-    except BaseException as error:
-        connection.close()  # nobody knows which answers are still to come
-        if isinstance(error, psycopg.OperationalError):
-            raise ServerUnavailable(f"the connection is lost: {str(error).strip()}") from error
-        raise
     return described
 
 
@@ -69,9 +59,7 @@ def _exchange(pgconn: PGconn, statements: Sequence[str], *, saves: bool) -> PQGe
         if saves:
             pgconn.send_query_params(b"ROLLBACK TO SAVEPOINT description", None)
             pgconn.pipeline_sync()
-    while pgconn.flush():
-        yield Wait.RW
-        pgconn.consume_input()
+    yield from flush(pgconn)
     described = []
     for _ in statements:
         *_, prepared, answer = yield from receive_results(pgconn)
