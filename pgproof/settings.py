@@ -66,6 +66,9 @@ class Settings:
     cache: Path = Path()
     """Where the embedded server keeps data and log; by default a folder of the user's cache directory."""
 
+    application_role: str = ""
+    """Role that the application connects as: the gate asks queries as it, so that a missing GRANT shows."""
+
     lock_timeout: str = "5s"
     """How long one attempt of a migration may wait for a lock before it lets the traffic behind it pass."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
@@ -39,15 +40,17 @@ _AT_ONCE = 50  # calls in one message: libpq holds their answers in memory
 class Session:
     """A connection in autocommit, on which queries are asked."""
 
-    def __init__(self, connection: Connection[Any], *, alone: bool = True) -> None:
+    def __init__(self, connection: Connection[Any], *, alone: bool = True, role: str = "") -> None:
         """Pin the connection's settings.
 
         Args:
             connection: to a clone, or to a database that others use.
             alone: nobody else uses the database, so its sequences may be put back after each call.
+            role: as which queries are asked, where it is not the connection's own.
         """
         connection.execute(_PINNED)
         self.connection = connection
+        self._become = [sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)).as_bytes()] if role else []
         self._restart = _prepare_restart(connection) if alone else ""
 
     def call(self, query: Query, params: Mapping[str, object]) -> Call:
@@ -76,7 +79,7 @@ class Session:
         """
         wait, waiting = self.connection.wait, list(calls)
         is_open = self.connection.pgconn.transaction_status == TransactionStatus.INTRANS
-        first = [SAVEPOINT if is_open else BEGIN, *map(str.encode, before)]
+        first = [SAVEPOINT if is_open else BEGIN, *self._become, *map(str.encode, before)]
         answers: list[Answer] = []
         with pipelined(self.connection) as pgconn:
             # A plan that was made before what a transaction begins with may be none for what comes after it.

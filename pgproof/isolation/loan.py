@@ -40,8 +40,10 @@ class Loan:
 
 
 @contextmanager
-def open_server(settings: Settings, *, keep: bool) -> Iterator[Loan]:
+def open_server(settings: Settings, *, keep: bool, **besides: str) -> Iterator[Loan]:
     """Give a throw-away server; to `keep` a database, the developer's own, for the other ends with the run.
+
+    `besides` is how else a throw-away one is configured.
 
     Raises:
         SettingsError: the target is production.
@@ -54,7 +56,7 @@ def open_server(settings: Settings, *, keep: bool) -> Iterator[Loan]:
     if keep:
         yield Loan(choose_server(settings).ensure_up(), f"{settings.server}, the developer's own", stays=True)
         return
-    with throwaway_server(settings) as server:
+    with throwaway_server(settings, **besides) as server:
         yield Loan(server.conninfo, server.place, stays=settings.server == "url")
 
 

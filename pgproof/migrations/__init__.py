@@ -4,7 +4,7 @@ from pgproof.migrations.changes import find_pending, migrate, roll_back
 from pgproof.migrations.events import Event, Outcome
 from pgproof.migrations.files import Folder, Migration, read_folder
 from pgproof.migrations.ledger import fetch_ledger
-from pgproof.migrations.plan import DRIFT, PENDING, Entry, compare, find, to_repeat, to_roll_back, up_to
+from pgproof.migrations.plan import DRIFT, PENDING, Entry, before_code, compare, find, to_repeat, to_roll_back, up_to
 
 __all__ = [
     "DRIFT",
@@ -14,6 +14,7 @@ __all__ = [
     "Folder",
     "Migration",
     "Outcome",
+    "before_code",
     "compare",
     "fetch_ledger",
     "find",

@@ -19,35 +19,41 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.migrations.files import Folder, Migration
+    from pgproof.migrations.header import Phase
     from pgproof.settings import Settings
 
 
-def find_pending(folder: Folder, ledger: Ledger, *, to: str | None = None) -> tuple[list[Migration], list[Migration]]:
+def find_pending(
+    folder: Folder, ledger: Ledger, *, to: str | None = None, phase: Phase | None = None
+) -> tuple[list[Migration], list[Migration]]:
     """Return what `migrate` would do: the migrations to apply, and the repeatables to run after them.
 
-    Those wait until nothing else is pending, and then run where their content or what they stand on has changed.
+    Those wait until nothing else is pending in this phase, and then run where their content or what they stand on
+    has changed: what waits for the new code may need that views no longer stand in its way.
 
     Raises:
         LedgerDrift, MigrationError: as of `migrate`.
     """
     entries = plan.compare(folder.migrations, ledger)
-    todo = plan.pending(entries, to=to)
+    todo = plan.before_code(plan.pending(entries, to=to)) if phase == "pre" else plan.pending(entries, to=to)
     if to is not None and len(todo) < len(plan.pending(entries)):
         return todo, []
     return todo, list(folder.repeatables) if todo else plan.to_repeat(folder.repeatables, ledger)
 
 
-def migrate(
+def migrate(  # noqa: PLR0913  (each is a choice of its own)
     connection: Connection[Any],
     folder: Folder,
     settings: Settings,
     *,
     to: str | None = None,
+    phase: Phase | None = None,
     notify: Callable[[Event], None] = ignore,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Apply what is pending, up to and with `to`, then the repeatables whose content changed.
 
+    In phase `pre`, only what comes before the first that waits for the new code; `post` is all that is left.
     `stop` is asked between two migrations: where it says yes, the run ends there.
 
     Raises:
@@ -56,7 +62,7 @@ def migrate(
     """
 
     def to_do() -> tuple[list[Migration], list[Migration]]:
-        return find_pending(folder, fetch_ledger(connection), to=to)
+        return find_pending(folder, fetch_ledger(connection), to=to, phase=phase)
 
     todo, again = to_do()
     if not todo and not again:

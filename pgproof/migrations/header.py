@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+Phase = Literal["pre", "post"]
 DIRECTIVES = {
     "transactional": ("true|false", "true or false"),
     "depends": (r"\S+( \S+)*", "names of migrations, with one space between"),
     "phase": ("pre|post", "pre or post"),
+    "breaks": (r"\S+(, *\S+)* because .*\S", "names of queries, such as activities.home, users.profile because why"),
     "irreversible": (r".*\S", "the reason, in words"),
     "lock_timeout": (DURATION, "a duration such as 500ms or 5s"),
     "statement_timeout": (DURATION, "a duration such as 500ms or 5s"),
@@ -46,9 +48,15 @@ class Header:
         return self.get("depends", "").split()
 
     @property
-    def phase(self) -> Literal["pre", "post"]:
+    def phase(self) -> Phase:
         """`pre` runs before the new code is out, `post` after."""
         return "post" if self.get("phase", "") == "post" else "pre"
+
+    @property
+    def breaks(self) -> dict[str, str]:
+        """The queries whose contract in the release before it breaks on purpose, and why."""
+        names, _, why = self.get("breaks", "").partition(" because ")
+        return {name.strip(): why for name in names.split(",") if name.strip()}
 
     @property
     def irreversible(self) -> str:

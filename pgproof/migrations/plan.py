@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from pgproof.errors import LedgerDrift, Location, MigrationError, Problem
@@ -107,6 +108,11 @@ def pending(entries: Sequence[Entry], *, to: str | None = None) -> list[Migratio
     if to is not None:
         chosen = chosen[: _position([each.id for each in chosen], to) + 1]
     return [each.migration for each in chosen if each.migration and (each.condition in PENDING or each.half_undone)]
+
+
+def before_code(migrations: Sequence[Migration]) -> list[Migration]:
+    """Return those that run before the new code is out: all up to the first that waits for it."""
+    return list(takewhile(lambda each: each.header.phase == "pre", migrations))
 
 
 def to_repeat(repeatables: Sequence[Migration], ledger: Ledger) -> list[Migration]:

@@ -22,7 +22,7 @@ from pgproof.pg.owner import Owner, parse_owner, read_container_id, read_owner
 from pgproof.pg.server import NOTHING_IS_KEPT, choose_maintenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from docker import APIClient  # type: ignore[import-untyped]
@@ -127,7 +127,7 @@ class ContainerServer:
 
 
 @contextmanager
-def throwaway_container(settings: Settings) -> Iterator[str]:
+def throwaway_container(settings: Settings, **besides: str) -> Iterator[str]:
     """Give the conninfo of database postgres on a server in a container of its own, removed afterwards.
 
     Where we are killed, the next one removes it: its labels say whose it is.
@@ -136,7 +136,7 @@ def throwaway_container(settings: Settings) -> Iterator[str]:
         ServerUnavailable: testcontainers is not installed, no engine answers, or the server does not start.
     """
     password = secrets.token_hex(16)
-    container = _start_throwaway(_choose_image(settings), password)
+    container = _start_throwaway(_choose_image(settings), password, NOTHING_IS_KEPT | besides)
 
     def find() -> str | None:
         try:
@@ -155,7 +155,7 @@ def throwaway_container(settings: Settings) -> Iterator[str]:
         container.stop()
 
 
-def _start_throwaway(image: str, password: str) -> DockerContainer:
+def _start_throwaway(image: str, password: str, config: Mapping[str, str]) -> DockerContainer:
     try:
         from docker.errors import DockerException  # type: ignore[import-untyped]
         from testcontainers.core.container import DockerContainer
@@ -166,7 +166,7 @@ def _start_throwaway(image: str, password: str) -> DockerContainer:
         container = (
             DockerContainer(image)
             .with_envs(POSTGRES_USER="postgres", POSTGRES_PASSWORD=password, PGDATA=f"{_MEMORY}/data")
-            .with_command(["postgres", *(f"--{name}={value}" for name, value in NOTHING_IS_KEPT.items())])
+            .with_command(["postgres", *(f"--{name}={value}" for name, value in config.items())])
             .with_tmpfs_mount(_MEMORY)
         )
         owner = _find_owner(api := container.get_docker_client().client.api)

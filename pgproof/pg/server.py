@@ -94,20 +94,20 @@ def choose_maintenance(database: str) -> str:
 
 
 @contextmanager
-def throwaway_server(settings: Settings) -> Iterator[Throwaway]:
-    """Give a fresh server that keeps nothing and is gone afterwards.
+def throwaway_server(settings: Settings, **besides: str) -> Iterator[Throwaway]:
+    """Give a fresh server that keeps nothing and is gone afterwards; `besides` is how else it is configured.
 
     A server given by URL is not ours to make or unmake: it is given as it is.
     """
     if settings.server == "embedded":
         from pgproof.pg.throwaway import throwaway_embedded
 
-        with throwaway_embedded(settings) as server:
+        with throwaway_embedded(settings, **besides) as server:
             yield server
     elif settings.server == "container":
         from pgproof.pg.container import throwaway_container
 
-        with throwaway_container(settings) as conninfo:
+        with throwaway_container(settings, **besides) as conninfo:
             yield Throwaway(conninfo, "in a container, in memory")
     else:
         yield Throwaway(choose_server(settings).ensure_up(), "given by URL")

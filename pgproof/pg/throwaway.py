@@ -45,8 +45,8 @@ rm -rf "$1"
 
 
 @contextmanager
-def throwaway_embedded(settings: Settings) -> Iterator[Throwaway]:
-    """Give a fresh server: in memory where there is room, nothing durable.
+def throwaway_embedded(settings: Settings, **besides: str) -> Iterator[Throwaway]:
+    """Give a fresh server: in memory where there is room, nothing durable; `besides` is how else it is configured.
 
     Raises:
         ServerUnavailable: no binaries, or the server does not start.
@@ -56,7 +56,7 @@ def throwaway_embedded(settings: Settings) -> Iterator[Throwaway]:
     parent, place = _choose_place()
     with _own_folder(account, parent) as folder:
         copy_cluster(binaries, account, settings.cache, folder / "data")
-        config = NOTHING_IS_KEPT | {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
+        config = NOTHING_IS_KEPT | besides | {"listen_addresses": "", "unix_socket_directories": f'"{folder}"'}
         process, found = launch(binaries, account, folder / "data", log=folder / "postgres.log", config=config)
         try:
             yield Throwaway(found.local_conninfo("postgres"), f"embedded, {place}")

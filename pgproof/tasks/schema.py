@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from invoke import Exit
 
 from pgproof import migrations
-from pgproof.errors import MigrationError
+from pgproof.errors import MigrationError, SettingsError
 from pgproof.migrations import DRIFT, PENDING, compare, fetch_ledger, find
 from pgproof.pg.database import check_destruction
 from pgproof.tasks.report import as_dict, as_row, conclude, follow, show_sql
@@ -19,22 +19,24 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.migrations import Folder
+    from pgproof.migrations.header import Phase
     from pgproof.tasks.task import Place
 
 _TO = "a migration: its name, or as much of its beginning as only it has"
+_PHASE = "pre: only what runs before the new code is out; post: the rest, once it is out (default: all)"
 _DRY = "show the SQL, change nothing"
 
 
-@place_task(help={"to": f"the last one to apply: {_TO}", "dry_run": _DRY})
-def migrate(place: Place, to: str | None = None, dry_run: bool = False) -> None:  # noqa: FBT001, FBT002
+@place_task(help={"to": f"the last one to apply: {_TO}", "phase": _PHASE, "dry_run": _DRY})
+def migrate(place: Place, to: str | None = None, phase: str | None = None, dry_run: bool = False) -> None:  # noqa: FBT001, FBT002
     """Apply what is pending."""
-    folder = place.folder
+    folder, chosen = place.folder, _read_phase(phase)
     with place.connect() as connection:
         if dry_run:
-            todo, again = migrations.find_pending(folder, fetch_ledger(connection), to=to)
+            todo, again = migrations.find_pending(folder, fetch_ledger(connection), to=to, phase=chosen)
             show_sql(place.screen, [*todo, *again])
             return
-        _migrate(place, connection, folder, to=to)
+        _migrate(place, connection, folder, to=to, phase=chosen)
 
 
 @place_task(
@@ -204,6 +206,14 @@ def dump(place: Place, check: bool = False) -> None:  # noqa: FBT001, FBT002
         raise Exit("error: schema.sql is not what the migrations give\n  hint: `inv db.dump`", code=1)
 
 
-def _migrate(place: Place, connection: Connection[Any], folder: Folder, *, to: str | None = None) -> None:
-    outcome = migrations.migrate(connection, folder, place.settings, to=to, notify=follow(place.screen))
+def _read_phase(phase: str | None) -> Phase | None:
+    if phase not in (None, "pre", "post"):
+        raise SettingsError(f"unknown phase {phase!r}", hint="pre or post")
+    return cast("Phase | None", phase)
+
+
+def _migrate(
+    place: Place, connection: Connection[Any], folder: Folder, *, to: str | None = None, phase: Phase | None = None
+) -> None:
+    outcome = migrations.migrate(connection, folder, place.settings, to=to, phase=phase, notify=follow(place.screen))
     conclude(place.screen, outcome, "applied")

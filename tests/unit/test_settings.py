@@ -57,6 +57,7 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "port": 5433,
         "cache": Path("/srv/cache"),
         "lock_timeout": "500ms",
+        "application_role": "cruddur_app",
         "lock_attempts": 3,
         "statement_timeout": "1 min",
         "runner_wait": 1.5,
@@ -152,7 +153,7 @@ def test_a_pyproject_that_is_not_text_is_named(tmp_path: Path):
 
 
 def test_a_variable_that_we_do_not_know_is_named(tmp_path: Path):
-    with pytest.raises(SettingsError, match="unknown environment variable PGPROOF_MAYOR\n  hint: known: binaries, "):
+    with pytest.raises(SettingsError, match="unknown environment variable PGPROOF_MAYOR\n  hint: known: application_role, binaries, "):
         read_settings(tmp_path, environ={"PGPROOF_MAYOR": "18"})
 
 

@@ -1,0 +1,1 @@
+"""A report in, text for a machine or a page for a person out."""

@@ -1,0 +1,70 @@
+"""What every proof works on: the change, the databases, the options; and what several of them look at, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pgproof.gate.measuring.rehearsal import Rehearsal, rehearse
+from pgproof.gate.measuring.stats import read_stats
+from pgproof.gate.rows.fill import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pgproof.gate.change import Change
+    from pgproof.gate.databases import Databases
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a person can choose.
+
+    Attributes:
+        rows: how many a table is filled up to, to be measured.
+        thorough: kill the migrations after each statement, not only at the boundaries.
+        stats: what `gate.stats` has exported of production.
+        worse: a plan is worse if it looks at so many times the blocks.
+    """
+
+    rows: int = 200_000
+    thorough: bool = False
+    stats: Path | None = None
+    worse: float = 2.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One judgement."""
+
+    change: Change
+    databases: Databases
+    options: Options
+
+    @cached_property
+    def large(self) -> str:
+        """The name of base's database, seeded and filled up to `rows`; to be copied, not changed."""
+        name = self.databases.copy(self.databases.built(self.change.base, seeded=True))
+        with self.databases.connect(name) as connection:
+            fill(connection, self.options.rows)
+        return name
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal:
+        """The new migrations, run statement by statement on a copy of `large`, which stays.
+
+        Raises:
+            MigrationFailed: the server refuses one.
+        """
+        return rehearse(self.databases, self.databases.copy(self.large), self.change)
+
+    @cached_property
+    def production(self) -> Mapping[str, int]:
+        """Rows of each table in production, by `schema.table`, where somebody has exported them.
+
+        Raises:
+            SettingsError: the file cannot be read.
+        """
+        return read_stats(self.options.stats) if self.options.stats else {}
