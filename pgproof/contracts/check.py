@@ -79,7 +79,7 @@ def check_shapes(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]
 def check_rows(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]:
     """Hold what each case gives."""
     for asked in ask(bench.session, subjects):
-        yield from _judge(asked)
+        yield from check_answer(asked)
 
 
 def check_stability(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ PROVABLE: Mapping[Layer, Callable[[Bench, Sequence[Subject]], Iterator[Finding]]
 """What holds as long as query, cases, golden and database are the same."""
 
 
-def _judge(asked: Asked) -> Iterator[Finding]:
+def check_answer(asked: Asked) -> Iterator[Finding]:
     """Hold one answer to what the case says itself, and then to its golden."""
     subject, case, answer = asked.subject, asked.case, asked.answer
     complaints = list(complain(case, subject.query, answer))

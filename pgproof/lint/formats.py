@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, get_args
-from urllib.parse import quote
 
 from pgproof.lint.finding import Tool
 from pgproof.lint.own import RULES
+from pgproof.lint.sarif import make_result, make_run, make_texts, to_log
 from pgproof.lint.tool import fetch_version
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pgproof.lint.finding import Finding, Report
     from pgproof.lint.rule import Rule
 
-_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOMES = {
     "pgproof": ("pgproof", "https://pypi.org/project/pgproof/"),
     "sqlfluff": ("sqlfluff", "https://docs.sqlfluff.com/"),
@@ -42,7 +41,7 @@ def to_github(report: Report) -> str:
 def to_sarif(report: Report) -> str:
     """Return a SARIF 2.1.0 log, as code scanning takes it: one run for each tool."""
     runs = [_run(tool, [each for each in report.findings if each.tool == tool]) for tool in get_args(Tool)]
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": runs}, indent=2)
+    return to_log(runs)
 
 
 def rules_to_json(rules: Iterable[Rule]) -> str:
@@ -79,19 +78,12 @@ def _run(tool: Tool, findings: list[Finding]) -> dict[str, Any]:
     described = {rule.id: _describe(rule) for rule in RULES} if tool == "pgproof" else {}
     driver: dict[str, Any] = {"name": tool, "version": fetch_version(distribution), "informationUri": home}
     driver["rules"] = [{"id": id, **described.get(id, {})} for id in ids]
-    results = [_result(each, ids.index(each.rule)) for each in findings]
-    return {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return make_run(driver, [_result(each, ids.index(each.rule)) for each in findings])
 
 
 def _describe(rule: Rule) -> dict[str, Any]:
-    texts = {"shortDescription": rule.what, "fullDescription": rule.why, "help": rule.instead}
-    return {name: {"text": text} for name, text in texts.items()}
+    return make_texts(shortDescription=rule.what, fullDescription=rule.why, help=rule.instead)
 
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.at.path.as_posix())}}
-    if finding.at.line:
-        column = {"startColumn": finding.column} if finding.column else {}
-        place["region"] = {"startLine": finding.at.line, **column}
-    said = {"ruleId": finding.rule, "ruleIndex": index, "level": "error", "message": {"text": _message(finding)}}
-    return {**said, "locations": [{"physicalLocation": place}]}
+    return make_result(finding.rule, index, "error", _message(finding), finding.at, column=finding.column)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgproof.lint.finding import Hit
+from pgproof.lint.remarks import number_statement, read_remarks
 from pgproof.lint.rule import Context, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from pgproof.sqltext import Statement
 
 _IGNORE = re.compile(r"--\s*pgproof:\s*ignore\b\s*(?P<rule>[\w-]*)\s*:?\s*(?P<why>.*)", re.IGNORECASE)
 
@@ -28,39 +31,31 @@ class _Ignore:
 
 def drop_ignored(context: Context, hits: Sequence[Hit], known: Collection[str]) -> Iterator[Hit]:
     """Yield what is left of the hits, and each ignore that answers none; `known` are the rules that can be ignored."""
-    ends = [each.line + each.text.count("\n") for each in context.statements]
-    ignores = list(_read(context, ends))
+    statements, ignores = context.statements, list(_read(context))
     for hit in hits:
-        if not any(each.why and _answers(each, hit, ends) for each in ignores):
+        if not any(each.why and _answers(each, hit, statements) for each in ignores):
             yield hit
     for each in ignores:
-        if what := _fault(each, hits, ends, known):
+        if what := _fault(each, hits, statements, known):
             yield Hit(BAD_IGNORE.id, each.line, 1, what, BAD_IGNORE.instead)
 
 
-def _read(context: Context, ends: list[int]) -> Iterator[_Ignore]:
-    line = 1
-    for piece in context.pieces:
-        if piece.kind == "comment" and (found := _IGNORE.match(piece.text)):
-            yield _Ignore(found["rule"], found["why"].strip(), line, _statement(line, ends))
-        line += piece.text.count("\n")
+def _read(context: Context) -> Iterator[_Ignore]:
+    for each in read_remarks(context.pieces, context.statements):
+        if found := _IGNORE.match(each.text):
+            yield _Ignore(found["rule"], found["why"].strip(), each.line, each.statement)
 
 
-def _statement(line: int, ends: list[int]) -> int:
-    """Return the number of the statement that a line belongs to: the first that does not end before it."""
-    return sum(end < line for end in ends)
+def _answers(ignore: _Ignore, hit: Hit, statements: Sequence[Statement]) -> bool:
+    return ignore.rule == hit.rule and ignore.statement == number_statement(hit.line or 1, statements)
 
 
-def _answers(ignore: _Ignore, hit: Hit, ends: list[int]) -> bool:
-    return ignore.rule == hit.rule and ignore.statement == _statement(hit.line or 1, ends)
-
-
-def _fault(ignore: _Ignore, hits: Sequence[Hit], ends: list[int], known: Collection[str]) -> str:
+def _fault(ignore: _Ignore, hits: Sequence[Hit], statements: Sequence[Statement], known: Collection[str]) -> str:
     if ignore.rule not in known:
         return f"there is no rule {ignore.rule!r} to ignore"
     if not ignore.why:
         return f"nobody says why {ignore.rule} is ignored"
-    if not any(_answers(ignore, hit, ends) for hit in hits):
+    if not any(_answers(ignore, hit, statements) for hit in hits):
         return f"the statement has nothing for which to ignore {ignore.rule}"
     return ""
 

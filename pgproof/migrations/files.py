@@ -110,6 +110,11 @@ def read_folder(path: Path) -> Folder:
     return Folder(read_migrations(path), read_repeatables(path))
 
 
+def list_migrations(folder: Path) -> list[Migration]:
+    """List what looks like a migration, in order of the names, whatever is wrong with them; none without a folder."""
+    return list(_migrations(folder, _names(folder, (".sql", ".py")))) if folder.is_dir() else []
+
+
 def read_migrations(folder: Path) -> list[Migration]:
     """List every migration of `folder`, in order.
 

@@ -19,7 +19,7 @@ DIRECTIVES = {
     "transactional": ("true|false", "true or false"),
     "depends": (r"\S+( \S+)*", "names of migrations, with one space between"),
     "phase": ("pre|post", "pre or post"),
-    "breaks": (r"\S+(, *\S+)* because .*\S", "names of queries, such as activities.home, users.profile because why"),
+    "breaks": (r"[^\s,]+(, *[^\s,]+)* because .*\S", "names of queries: activities.home, users.profile because why"),
     "irreversible": (r".*\S", "the reason, in words"),
     "lock_timeout": (DURATION, "a duration such as 500ms or 5s"),
     "statement_timeout": (DURATION, "a duration such as 500ms or 5s"),

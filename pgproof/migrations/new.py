@@ -1,4 +1,4 @@
-"""A name in, two files out: the next migration and its rollback, with a header to fill in."""
+"""A name in, files out: the next migration and its rollback, with a header to fill in, and HEAD, which names it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgproof.errors import MigrationError
 from pgproof.migrations.files import ROLLBACK, read_migrations
+from pgproof.migrations.head import write_head
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ _BACK = """-- Undoes {id}: afterwards the catalog is as it was before.
 
 
 def write_new(folder: Path, name: str) -> list[Path]:
-    """Write the next migration, numbered after the newest, and return the two paths.
+    """Write the next migration, numbered after the newest, and HEAD; return the three paths.
 
     Raises:
         MigrationError: the name has no letter to make a file name of, or a file is in the way.
@@ -36,6 +37,7 @@ def write_new(folder: Path, name: str) -> list[Path]:
     return [
         _write(folder / f"{id}.sql", _FORWARD.format(why=" ".join(name.split()), depends=depends)),
         _write(folder / f"{id}{ROLLBACK}", _BACK.format(id=id)),
+        write_head(folder, id),
     ]
 
 

@@ -33,6 +33,22 @@ FROM pg_class AS c JOIN pg_index AS i ON i.indexrelid = c.oid JOIN pg_namespace 
 WHERE c.oid = to_regclass(%(index)s)
 """
 
+# What REINDEX CONCURRENTLY builds beside an index, and leaves there where it is killed: of the table that is named,
+# its partitions and their TOAST tables; of all where none is.
+_REINDEXED = """
+WITH home AS (
+  SELECT coalesce(indrelid, c.oid) AS oid FROM pg_class AS c LEFT JOIN pg_index ON indexrelid = c.oid
+  WHERE c.oid = to_regclass(%(relation)s)
+), part AS (SELECT oid FROM home UNION SELECT relid FROM home, pg_partition_tree(home.oid))
+SELECT n.nspname, c.relname
+FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid JOIN pg_namespace AS n ON n.oid = relnamespace
+WHERE NOT indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+  AND (%(relation)s::text IS NULL OR indrelid IN (
+    SELECT oid FROM part UNION SELECT reltoastrelid FROM pg_class JOIN part USING (oid)))
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE index_relid = c.oid)
+ORDER BY 1, 2
+"""
+
 
 def run(runner: Runner, migration: Migration, script: Script, record: Callable[[float | None], str]) -> None:
     """Run the only statement of `script` and record it.
@@ -84,6 +100,8 @@ def _attempt(
     connection: Connection[Any], script: Script, statement: Statement, *, statement_timeout: str, resumed: bool
 ) -> None:
     _drop_invalid(connection, statement)
+    if resumed and statement.kind == "ReindexStmt":
+        _drop_reindexed(connection, statement)
     if not (resumed and _fetch_index(connection, statement)):
         _send_limited(connection, script.text, statement_timeout)
     if statement.kind == "IndexStmt":
@@ -121,10 +139,21 @@ def _drop_invalid(connection: Connection[Any], statement: Statement) -> None:
         if valid or not on_this_table:
             return
         if builder is None:
-            drop = SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(Identifier(schema, name))
-            send(connection, drop.as_string())
+            _drop(connection, schema, name)
             return
         time.sleep(0.2)
+
+
+def _drop_reindexed(connection: Connection[Any], statement: Statement) -> None:
+    """Drop what an earlier REINDEX CONCURRENTLY was building when it was killed: the next one would build it again."""
+    relation = statement.tree.get("relation")
+    name = _qualified(relation.get("schemaname"), relation["relname"]) if relation else None
+    for schema, index in connection.execute(_REINDEXED, {"relation": name}).fetchall():
+        _drop(connection, schema, index)
+
+
+def _drop(connection: Connection[Any], schema: str, index: str) -> None:
+    send(connection, SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(Identifier(schema, index)).as_string())
 
 
 def _fetch_index(connection: Connection[Any], statement: Statement) -> tuple[Any, ...] | None:

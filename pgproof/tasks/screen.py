@@ -31,6 +31,12 @@ _STYLES = {
     "added": "green",
     "changed": "yellow",
     "gone": "red",
+    "held": "green",
+    "broken": "bold red",
+    "not applicable": "dim",
+    "error": "bold red",
+    "warning": "yellow",
+    "note": "dim",
 }
 
 

@@ -55,6 +55,15 @@ def test_migrate_goes_as_far_as_it_is_told(shop: Project):
     assert conditions(shop) == ["applied", "applied", "pending"]
 
 
+def test_migrate_ends_before_what_waits_for_the_new_code_where_it_is_told(full_shop: Project):
+    full_shop.write("migrations/0004_drop_bio.sql", "-- phase: post\nALTER TABLE users DROP COLUMN bio;\n")
+    full_shop.write("migrations/0004_drop_bio.rollback.sql", "ALTER TABLE users ADD COLUMN bio text;\n")
+
+    assert full_shop.inv("db.migrate", "--phase=pre") == "nothing to do\n"
+    assert "ALTER TABLE users DROP COLUMN bio" in full_shop.inv("db.migrate", "--phase=post", "--dry-run")
+    assert full_shop.refuse("db.migrate", "--phase=later") == "unknown phase 'later'\n  hint: pre or post\n"
+
+
 def test_a_dry_run_shows_the_sql_and_changes_nothing(full_shop: Project):
     shop = full_shop
     shop.inv("db.rollback")
@@ -281,6 +290,7 @@ def test_a_new_migration_is_numbered_after_the_newest_and_refused_while_it_is_em
     assert full_shop.inv("db.new", "Create likes").splitlines() == [
         "migrations/0004_create_likes.sql",
         "migrations/0004_create_likes.rollback.sql",
+        "migrations/HEAD",
     ]
     assert "-- depends: 0003_add_bio_to_users\n" in (full_shop.root / "migrations/0004_create_likes.sql").read_text()
 

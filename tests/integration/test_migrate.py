@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from pgproof.errors import LockTimeout, MigrationError, MigrationFailed
-from pgproof.migrations import fetch_ledger
+from pgproof.errors import LockTimeout, MigrationError, MigrationFailed, SqlFileError
+from pgproof.migrations import fetch_ledger, find_pending
 from pgproof.pg.database import connect
 from tests.project import Project, make_table
 
@@ -439,3 +439,102 @@ def test_a_constraint_to_be_validated_later_is_a_note(project):
 
     assert [each.rule for each in outcome.notes] == ["unvalidated-constraint"]
     assert outcome.failures == ()
+
+
+# Before and after the new code
+
+
+POST = "-- phase: post\n"
+
+
+@pytest.fixture
+def phased(project):
+    """Two for before the new code, one for after it, one that comes too late, and a view."""
+    project.add("0001_a", *make_table("a"))
+    project.add("0002_b", *make_table("b"))
+    project.add("0003_c", POST + make_table("c")[0], make_table("c")[1])
+    project.add("0004_d", *make_table("d"))
+    project.put("repeatable/v.sql", "CREATE OR REPLACE VIEW v AS SELECT id FROM a;\n")
+    return project
+
+
+def to_do(project: Project, **options) -> tuple[list[str], list[str]]:
+    todo, again = find_pending(project.folder, fetch_ledger(project.connection), **options)
+    return [each.id for each in todo], [each.id for each in again]
+
+
+def test_phase_pre_ends_before_the_first_that_waits_for_the_code_and_then_runs_the_repeatables(phased):
+    assert phased.migrate(phase="pre").changed == ("0001_a", "0002_b", "v")
+    assert phased.tables() == ["a", "b"]
+    assert phased.conditions()["0004_d"] == "pending"
+
+
+def test_phase_post_is_all_that_is_left(phased):
+    phased.migrate(phase="pre")
+
+    assert phased.migrate(phase="post").changed == ("0003_c", "0004_d", "v")
+    assert phased.tables() == ["a", "b", "c", "d"]
+
+
+def test_without_a_phase_all_is_applied_in_one_run(phased):
+    assert phased.migrate().changed == ("0001_a", "0002_b", "0003_c", "0004_d", "v")
+
+
+def test_a_second_run_in_phase_pre_does_nothing(phased):
+    phased.migrate(phase="pre")
+
+    assert phased.migrate(phase="pre").changed == ()
+
+
+def test_phase_pre_runs_a_repeatable_that_changed_even_where_no_migration_is_for_it(phased):
+    phased.migrate(phase="pre")
+    phased.put("repeatable/v.sql", "CREATE OR REPLACE VIEW v AS SELECT id FROM b;\n")
+
+    assert phased.migrate(phase="pre").changed == ("v",)
+
+
+def test_what_waits_for_the_code_may_drop_what_a_repeatable_stands_on(project):
+    """The repeatable that no longer needs it has run before, in phase pre."""
+    project.add("0001_a", "CREATE TABLE a (id int PRIMARY KEY, old int);\n")
+    project.put("repeatable/v.sql", "DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT old FROM a;\n")
+    project.migrate()
+    project.add("0002_b", POST + "ALTER TABLE a DROP COLUMN old;\n")
+    project.put("repeatable/v.sql", "DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT id FROM a;\n")
+
+    project.migrate(phase="pre")
+
+    assert project.migrate(phase="post").changed == ("0002_b", "v")
+
+
+def test_what_a_phase_would_do_is_what_find_pending_says(phased):
+    assert to_do(phased) == (["0001_a", "0002_b", "0003_c", "0004_d"], ["v"])
+    assert to_do(phased, phase="pre") == (["0001_a", "0002_b"], ["v"])
+    assert to_do(phased, phase="post") == to_do(phased)
+
+    phased.migrate(phase="pre")
+
+    assert to_do(phased, phase="pre") == ([], [])
+    assert to_do(phased, phase="post") == (["0003_c", "0004_d"], ["v"])
+
+
+def test_a_target_within_a_phase_ends_it_without_repeatables(phased):
+    assert to_do(phased, phase="pre", to="0001") == (["0001_a"], [])
+    assert to_do(phased, phase="pre", to="0002") == (["0001_a", "0002_b"], [])
+    assert phased.migrate(phase="pre", to="0003").changed == ("0001_a", "0002_b")
+    assert phased.migrate(phase="post", to="0004").changed == ("0003_c", "0004_d", "v")
+
+
+def test_a_post_migration_that_is_pending_alone_keeps_phase_pre_from_doing_anything(project):
+    project.add("0001_a", POST + make_table("a")[0])
+
+    assert project.migrate(phase="pre").changed == ()
+    assert fetch_ledger(project.connection).schema is None
+
+
+def test_what_is_wrong_with_a_later_phase_does_not_stop_this_one(phased):
+    phased.add("0003_c", POST + "SELEC 1;\n")
+
+    phased.migrate(phase="pre")
+
+    with pytest.raises(SqlFileError):
+        phased.migrate(phase="post")

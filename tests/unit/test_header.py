@@ -32,6 +32,27 @@ def test_without_directives_a_migration_is_transactional_and_runs_before_the_cod
     assert (header.transactional, header.phase, header.depends, header.irreversible) == (True, "pre", [], "")
 
 
+def test_a_migration_names_the_queries_that_it_breaks_on_purpose_and_why():
+    header = Header.read(
+        "-- breaks: activities.home, users.profile,users.all because the home feed, too, is gone\nSELECT 1;"
+    )
+
+    why = "the home feed, too, is gone"
+    assert header.breaks == {"activities.home": why, "users.profile": why, "users.all": why}
+    assert Header.read("SELECT 1;\n").breaks == {}
+
+
+def test_only_the_first_because_parts_names_from_the_reason():
+    assert Header.read("-- breaks: a.b because so because of that\n").breaks == {"a.b": "so because of that"}
+
+
+def test_many_names_and_a_slip_are_told_at_once():
+    """As a pattern with two ways to read each comma, this would take longer than anybody lives."""
+    names = ",".join(f"a.query_{number}" for number in range(200))
+
+    assert problems_of(f"-- breaks: {names} becuase it is late\nSELECT 1;") != []
+
+
 def test_any_other_word_before_a_colon_is_a_comment():
     assert problems_of("-- Note: see below\n-- see: http://example.com\n-- Note: again\nSELECT 1;\n") == []
 
@@ -51,6 +72,12 @@ def test_windows_line_ends_are_fine():
         ("-- DEPENDS: 0001_a\nSELECT 1;", "1: yoyo takes `DEPENDS:` for a comment"),
         ("-- phase: later\nSELECT 1;", "1: phase: 'later' is not valid"),
         ("-- irreversible:\nSELECT 1;", "1: irreversible: '' is not valid"),
+        ("-- breaks: a.b\nSELECT 1;", "1: breaks: 'a.b' is not valid"),
+        ("-- breaks: a.b because\nSELECT 1;", "1: breaks: 'a.b·because' is not valid"),
+        ("-- breaks: because why\nSELECT 1;", "1: breaks: 'because·why' is not valid"),
+        ("-- breaks: a.b c.d because why\nSELECT 1;", "1: breaks: 'a.b·c.d·because·why' is not valid"),
+        ("-- breaks: a.b, because why\nSELECT 1;", "1: breaks: 'a.b,·because·why' is not valid"),
+        ("-- Breaks: a.b because why\nSELECT 1;", "1: yoyo takes `Breaks:` for a comment"),
         ("-- lock_timeout: soon\nSELECT 1;", "1: lock_timeout: 'soon' is not valid"),
         ("-- lock_timeout: 5s'; DROP TABLE a; --\nSELECT 1;", '1: lock_timeout: "5s\';·DROP·TABLE·a;·--" is not valid'),
         ("-- depends: 0001_a  0001_b\nSELECT 1;", "1: depends: '0001_a··0001_b' is not valid"),

@@ -153,7 +153,9 @@ def test_a_pyproject_that_is_not_text_is_named(tmp_path: Path):
 
 
 def test_a_variable_that_we_do_not_know_is_named(tmp_path: Path):
-    with pytest.raises(SettingsError, match="unknown environment variable PGPROOF_MAYOR\n  hint: known: application_role, binaries, "):
+    with pytest.raises(
+        SettingsError, match="unknown environment variable PGPROOF_MAYOR\n  hint: known: application_role, binaries, "
+    ):
         read_settings(tmp_path, environ={"PGPROOF_MAYOR": "18"})
 
 
