@@ -63,10 +63,13 @@ class Repo:
         return path
 
     def add(self, id: str, up: str, down: str | None = "SELECT 1;\n") -> Path:
-        """Write a migration and its rollback."""
+        """Write a migration and its rollback; the newest is in migrations/HEAD."""
         if down is not None:
             self.put(f"migrations/{id}.rollback.sql", down)
-        return self.put(f"migrations/{id}.sql", up)
+        path = self.put(f"migrations/{id}.sql", up)
+        newest = max(each.stem for each in path.parent.glob("*.sql") if not each.stem.endswith(".rollback"))
+        self.put("migrations/HEAD", f"{newest}\n")
+        return path
 
     def add_query(self, name: str, text: str, cases: str = '[[case]]\nname = "all"\n') -> None:
         """Write a query and its cases; `accept` writes its golden."""

@@ -51,7 +51,11 @@ class Databases:
         self._maintenance = connect_runner(loan.conninfo, program="pgproof's gate")
         self._run = names.claim_run(self._maintenance)
         names.drop_orphans(self._maintenance)
-        self._ensure_role()
+        try:
+            self._ensure_role()
+        except SettingsError:
+            self._maintenance.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -123,10 +127,13 @@ class Databases:
 
     def _build(self, side: Side, *, seeded: bool) -> str:
         """Seeds are loaded into a copy, so that the migrations run once."""
+        if not side.folder.migrations:
+            return self.empty()
         recipe = side.recipe(seeded=seeded)
         without = len(side.recipe(seeded=False).steps)
         name = self.copy(self.built(side, seeded=False)) if seeded else self.empty()
-        recipe.finish(self.conninfo(name), without if seeded else 0)
+        with side.telling():
+            recipe.finish(self.conninfo(name), without if seeded else 0)
         return name
 
     def _ensure_role(self) -> None:

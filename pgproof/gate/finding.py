@@ -59,3 +59,8 @@ class Finding:
     def severity(self) -> Severity:
         """How much it weighs: what is allowed is a note."""
         return "note" if self.allowed else self.kind.severity
+
+    @property
+    def order(self) -> tuple[str, int, str, str]:
+        """Where it stands among others: by file, line, kind, words."""
+        return str(self.at.path), self.at.line or 0, self.kind.id, self.what

@@ -15,6 +15,10 @@ ProofName = Literal["history", "schema", "release", "way back", "live", "plans",
 Condition = Literal["held", "broken", "not applicable"]
 
 
+FATAL = frozenset(("PG000", "PG001", "PG002", "PG003", "PG004", "PG005", "PG006", "PG101"))
+"""What leaves every further proof nothing to stand on; nobody can allow it."""
+
+
 @dataclass(frozen=True)
 class SchemaChange:
     """What the change does to the schema; evidence of the proof `schema`."""
@@ -85,12 +89,14 @@ class Report:
         base: what was compared with, for a person.
         head: what was judged.
         new: ids of the new migrations and changed repeatables.
+        server: what it was judged on: `PostgreSQL 18.6, embedded, in memory`.
     """
 
     base: str
     head: str
     new: tuple[str, ...]
     proofs: tuple[Proof, ...]
+    server: str = ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pgproof.errors import MigrationFailed
 from pgproof.gate.measuring.rehearsal import Rehearsal, rehearse
 from pgproof.gate.measuring.stats import read_stats
+from pgproof.gate.rows.edges import add_edges
 from pgproof.gate.rows.fill import fill
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from pgproof.gate.change import Change
     from pgproof.gate.databases import Databases
+    from pgproof.gate.proof import Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +40,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Trial:
-    """One judgement."""
+    """One judgement.
+
+    Attributes:
+        proofs: those that were made so far, in their order.
+    """
 
     change: Change
     databases: Databases
     options: Options
+    proofs: list[Proof] = field(default_factory=list)
 
     @cached_property
     def large(self) -> str:
@@ -52,13 +60,31 @@ class Trial:
         return name
 
     @cached_property
+    def edged(self) -> str:
+        """The name of base's database, seeded and with odd rows in every table; to be copied, not changed."""
+        name = self.databases.copy(self.databases.built(self.change.base, seeded=True))
+        with self.databases.connect(name) as connection:
+            add_edges(connection)
+        return name
+
+    @property
     def rehearsal(self) -> Rehearsal:
         """The new migrations, run statement by statement on a copy of `large`, which stays.
 
         Raises:
             MigrationFailed: the server refuses one.
         """
-        return rehearse(self.databases, self.databases.copy(self.large), self.change)
+        if isinstance(self._rehearsed, MigrationFailed):
+            raise self._rehearsed
+        return self._rehearsed
+
+    @cached_property
+    def _rehearsed(self) -> Rehearsal | MigrationFailed:
+        """Remembered either way: several proofs ask, and the server would refuse it again."""
+        try:
+            return rehearse(self.databases, self.databases.copy(self.large), self.change)
+        except MigrationFailed as error:
+            return error
 
     @cached_property
     def production(self) -> Mapping[str, int]:

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from invoke import Collection
 
-from pgproof.tasks import call, fresh, gate, insight, lint, query, schema, server
+from pgproof.tasks import call, fresh, gate, insight, lint, query, schema, server, sizes
 
 
 def _collect(name: str, *modules: ModuleType) -> Collection:
@@ -15,6 +15,8 @@ def _collect(name: str, *modules: ModuleType) -> Collection:
     return collection
 
 
-ns = Collection(_collect("db", server, schema, fresh), _collect("query", query, call, insight), _collect("gate", gate))
+ns = Collection(
+    _collect("db", server, schema, fresh), _collect("query", query, call, insight), _collect("gate", gate, sizes)
+)
 ns.add_task(lint.lint)
 ns.collections["gate"].default = "judge"

@@ -2,102 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psycopg.sql import SQL, Identifier
+
+from pgproof.gate.measuring.deploy import order
+from pgproof.gate.measuring.fitting import Fitting
+from pgproof.gate.measuring.measured import Lock, Measured, Rehearsal
+from pgproof.gate.measuring.performing import Performer
+from pgproof.gate.measuring.probe import look_between
+from pgproof.migrations import writer
+from pgproof.migrations.ledger import ensure_tables, fetch_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pgproof.errors import Location
+    from psycopg import Connection
+
     from pgproof.gate.change import Change
     from pgproof.gate.databases import Databases
+    from pgproof.gate.measuring.probe import Relation
 
-Phase = Literal["pre", "post", "repeatable"]
+__all__ = ["Lock", "Measured", "Rehearsal", "rehearse"]
 
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock that a statement took, held until its transaction ended.
-
-    Attributes:
-        relation: `public.users`; an index by its own name.
-        mode: as pg_locks has it: `AccessExclusiveLock`.
-        was_there: the relation is older than the transaction, so others may want it.
-        taken: seconds since its migration began.
-        until: the same, when the transaction ended.
-    """
-
-    relation: str
-    mode: str
-    was_there: bool
-    taken: float
-    until: float
-
-    @property
-    def blocks(self) -> Literal["reads and writes", "writes", ""]:
-        """What of an application waits for it."""
-        if self.mode == "AccessExclusiveLock":
-            return "reads and writes"
-        blocks_writes = ("ExclusiveLock", "ShareRowExclusiveLock", "ShareLock")
-        return "writes" if self.mode in blocks_writes else ""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One statement of a new migration, and what it did.
-
-    Attributes:
-        migration: its id.
-        at: its file and line.
-        text: as it stands there.
-        kind: the name of its node, `AlterTableStmt`.
-        transactional: it ran in one transaction with the other statements of its migration.
-        began: seconds since its migration began.
-        took: seconds.
-        locks: those that it took and no statement before it in its transaction.
-        rewritten: tables and indexes that were there before, and whose file is another one now.
-        said: the server's own words: `rewriting table "users"`.
-        scanned: rows that were read one after the other, by table; those that validation read as well.
-        written: rows that were inserted, updated or deleted, by table.
-        wal: bytes.
-        temporary: bytes of temporary files.
-        lock_timeout: in milliseconds, while it ran; 0 for none.
-    """
-
-    migration: str
-    phase: Phase
-    at: Location
-    text: str = field(repr=False)
-    kind: str
-    transactional: bool
-    began: float
-    took: float
-    locks: tuple[Lock, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
-    scanned: Mapping[str, int] = field(default_factory=dict)
-    written: Mapping[str, int] = field(default_factory=dict)
-    wal: int = 0
-    temporary: int = 0
-    lock_timeout: int = 0
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """All new statements in their order.
-
-    Attributes:
-        database: its name; head's schema, and base's data, many of them.
-        rows: of each table before, by `schema.table`.
-    """
-
-    database: str
-    statements: tuple[Measured, ...]
-    rows: Mapping[str, int]
+_COUNTED = ("r", "p")
 
 
 def rehearse(databases: Databases, name: str, change: Change) -> Rehearsal:
-    """Run the new migrations, and the repeatables that changed, statement by statement.
+    """Run the new migrations, and the repeatables that changed, statement by statement; the ledger hears nothing of it.
 
     Args:
         databases: the server.
@@ -107,4 +40,32 @@ def rehearse(databases: Databases, name: str, change: Change) -> Rehearsal:
     Raises:
         MigrationFailed: the server refuses a statement.
     """
-    raise NotImplementedError
+    statements: list[Measured] = []
+    with databases.connect_runner(name) as connection:
+        before = look_between(connection).relations
+        rows = _count_rows(connection, before)
+        called: dict[str, int] = {}
+        fitting = Fitting(connection, lambda: databases.connect(databases.built(change.head, seeded=False)))
+        performer = Performer(connection, lambda: databases.connect(name), rows)
+        with writer.prepared(connection, fetch_ledger(connection).schema or ensure_tables(connection)):
+            for step in order(change):
+                _call(called, rows, look_between(connection).relations)
+                measured = fitting.fitted(partial(performer.perform, step))
+                statements += measured if step.is_new else ()
+    roots = {each.name: before[each.root].name for each in before.values() if each.root in before}
+    return Rehearsal(name, tuple(statements), called, roots)
+
+
+def _call(called: dict[str, int], rows: Mapping[int, int], relations: Mapping[int, Relation]) -> None:
+    """Note rows by the names that tables have now; who had a name first keeps it."""
+    for oid, number in rows.items():
+        if oid in relations:
+            called.setdefault(relations[oid].name, number)
+
+
+def _count_rows(connection: Connection[Any], relations: Mapping[int, Relation]) -> dict[int, int]:
+    """Count, because what the server estimates is different each time it looks."""
+    one = SQL("SELECT {}::bigint, count(*) FROM {}")
+    tables = {oid: Identifier(each.schema, each.called) for oid, each in relations.items() if each.kind in _COUNTED}
+    counts = SQL(" UNION ALL ").join(one.format(oid, table) for oid, table in tables.items())
+    return dict(connection.execute(counts).fetchall()) if tables else {}
