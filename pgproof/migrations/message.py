@@ -113,18 +113,27 @@ def send(connection: Connection[Any], text: str) -> list[pq.abc.PGresult]:
         Refused: a statement failed; the server skipped what came after it, and the transaction is undone.
         psycopg.OperationalError: the connection is gone.
     """
-    with connection.lock:
-        connection.pgconn.send_query(text.encode())
-        results: list[pq.abc.PGresult] = connection.wait(generators.execute(connection.pgconn))
+    results: list[pq.abc.PGresult]
+    try:
+        with connection.lock:
+            connection.pgconn.send_query(text.encode())
+            results = connection.wait(generators.execute(connection.pgconn))
+    except KeyboardInterrupt:  # psycopg has cancelled it, and whoever cleans up after us needs a session that listens
+        _leave_transaction(connection)
+        raise
     for done, result in enumerate(results):
         if result.status == pq.ExecStatus.FATAL_ERROR:
             error = errors.error_from_result(result)
             if is_last(error):
                 raise error
-            if connection.info.transaction_status == pq.TransactionStatus.INERROR:
-                connection.execute("ROLLBACK")
+            _leave_transaction(connection)
             raise Refused(error, done) from error
     return results
+
+
+def _leave_transaction(connection: Connection[Any]) -> None:
+    if connection.info.transaction_status == pq.TransactionStatus.INERROR:
+        connection.execute("ROLLBACK")
 
 
 def _server_notes(said: errors.Diagnostic) -> list[tuple[str, str | None]]:
