@@ -11,6 +11,7 @@
 -- depends: 0005_create_follows
 
 ALTER TABLE activities ADD COLUMN reply_to_activity_uuid uuid;
+-- allow: PG105 because 0008 builds the index of this key beside the writers, outside a transaction.
 ALTER TABLE activities ADD CONSTRAINT activities_reply_to_activity_uuid_fkey
 FOREIGN KEY (reply_to_activity_uuid) REFERENCES activities (uuid) ON DELETE SET NULL NOT VALID;
 ALTER TABLE activities ADD CONSTRAINT activities_reply_not_to_itself_check

@@ -22,6 +22,24 @@ def test_a_constraint_is_added_not_valid_and_validated_later():
     ]
 
 
+@pytest.mark.parametrize(
+    ("id", "column", "rule"),
+    [
+        ("PG402", "website text CHECK (website <> '')", "users_website_check CHECK (website <> '')"),
+        ("PG402", "website text CONSTRAINT filled CHECK (website <> '')", "filled CHECK (website <> '')"),
+        ("PG404", "team int REFERENCES teams", "users_team_fkey FOREIGN KEY (team) REFERENCES teams"),
+        ("PG404", "team int CONSTRAINT in_one REFERENCES teams", "in_one FOREIGN KEY (team) REFERENCES teams"),
+    ],
+)
+def test_a_rule_at_a_new_column_comes_after_it(id: str, column: str, rule: str):
+    added, ruled, validated = _files(id, f"ALTER TABLE users ADD COLUMN {column}")
+    name = rule.partition(" ")[0]
+
+    assert added.endswith(f"ALTER TABLE users ADD COLUMN {' '.join(column.split()[:2])};")
+    assert ruled.endswith(f"ALTER TABLE users ADD CONSTRAINT {rule} NOT VALID;")
+    assert validated.endswith(f"ALTER TABLE users VALIDATE CONSTRAINT {name};")
+
+
 def test_names_are_kept_as_they_are_written():
     files = _files("PG402", """ALTER TABLE "S".users ADD CONSTRAINT "My rule" CHECK (state IN ('a, b', '(c'))""")
 

@@ -73,7 +73,7 @@ def _scan_later(alteration: Alteration, command: Command) -> list[_File]:
     kind = command.constraint.get("contype")
     if kind == "CONSTR_CHECK":
         return _validate_later(alteration, command.text, _constraint_name(alteration, command))
-    return _index_first(alteration, command) if kind == "CONSTR_PRIMARY" else []
+    return _index_first(alteration, command) if kind == "CONSTR_PRIMARY" else _column_first(alteration, command)
 
 
 def _validation(statement: Statement) -> list[_File]:
@@ -84,15 +84,22 @@ def _validation_later(alteration: Alteration, command: Command) -> list[_File]:
     kind = command.constraint.get("contype")
     if kind in ("CONSTR_FOREIGN", "CONSTR_CHECK"):
         return _validate_later(alteration, command.text, _constraint_name(alteration, command))
-    clauses = split_clauses(command)
-    references = [each for each in clauses if each.startswith("REFERENCES")]
-    if command.does != "AT_AddColumn" or not references:
+    return _column_first(alteration, command)
+
+
+def _column_first(alteration: Alteration, command: Command) -> list[_File]:
+    """Add a column without the rule that stands at it, and that rule afterwards."""
+    clauses = split_clauses(command) if command.does == "AT_AddColumn" else []
+    rule = next((each for each in clauses if each.startswith(("REFERENCES", "CHECK"))), "")
+    if not rule:
         return []
-    column = f"ADD COLUMN {command.column} {' '.join(each for each in clauses if each not in references)}"
-    key = f"ADD FOREIGN KEY ({command.column}) {references[0]}"
-    name = _object_name(alteration.called, command.column, "fkey")
+    before = clauses[clauses.index(rule) - 1]
+    named = before if before.startswith("CONSTRAINT ") else ""
+    column = f"ADD COLUMN {command.column} {' '.join(each for each in clauses if each not in (rule, named))}"
     add = _File(f"add_{_word(command.column)}", (f"ALTER TABLE {alteration.table} {column};",))
-    return [add, *_validate_later(alteration, key, name)]
+    ending, key = ("fkey", f"FOREIGN KEY ({command.column}) ") if rule.startswith("REFERENCES") else ("check", "")
+    name = named.removeprefix("CONSTRAINT ") or _object_name(alteration.called, command.column, ending)
+    return [add, *_validate_later(alteration, f"ADD {key}{rule}", name)]
 
 
 def _validate_later(alteration: Alteration, text: str, name: str) -> list[_File]:

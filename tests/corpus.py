@@ -1,0 +1,154 @@
+"""tests/gate/corpus/ in, its cases out; a case in, a git repository with that change out.
+
+A case is a folder: `case.toml` says what is to be found, `change.sql` is the new migration (`change.1.sql`, … where
+there are several) with its rollback beside it. What runs in production before is `base/`, unless the case has a
+`base.sql` of its own; `queries/` holds what is under contract then, each query with its cases, and `before/` whatever
+else was there. `head/` lies over the working tree afterwards, `main/` is what the main branch has got meanwhile.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgproof.contracts.cases import golden_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tests.gates import Repo
+
+FOLDER = Path(__file__).parent / "gate" / "corpus"
+_BASE = FOLDER / "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A change, and what is to be said of it.
+
+    Attributes:
+        about: what it is and whom it hurts, in a sentence.
+        dangerous: it must not pass unseen; the others must pass without an error or a warning.
+        expected: ids of all its errors and warnings.
+        notes: ids of notes that are to be there, beside others.
+        sources: where people warn of it.
+        eugene: hints that eugene gives, by its documentation.
+        counts: rules of squawk that say too much elsewhere, and are right here.
+        since: the first major of PostgreSQL that knows it.
+        role: the application's.
+        number: of the first new migration.
+        drop: files that are gone in the working tree; a query takes its contract along.
+        rename: files that have another name there.
+        accepted: somebody has accepted what the same queries give on head; what new ones give is accepted always.
+    """
+
+    name: str
+    about: str
+    dangerous: bool
+    expected: frozenset[str] = frozenset()
+    notes: frozenset[str] = frozenset()
+    sources: tuple[str, ...] = ()
+    eugene: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    since: int = 15
+    role: str = ""
+    number: int = 2
+    drop: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    accepted: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def changes(self) -> list[Path]:
+        """The new migrations, in order."""
+        found = self.folder.glob("change*.sql")
+        return sorted(each for each in found if not each.name.endswith(".rollback.sql"))
+
+
+def read_corpus() -> list[Case]:
+    """Return all cases, by name."""
+    folders = sorted(each.parent for each in FOLDER.glob("*/case.toml"))
+    return [_read(each) for each in folders]
+
+
+def _read(folder: Path) -> Case:
+    said = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
+    unknown = said.keys() - {each.name for each in fields(Case)}
+    assert not unknown, f"{folder.name} says {unknown}"
+    lists: dict[str, Any] = {
+        name: tuple(said[name]) for name in ("sources", "eugene", "counts", "drop") if name in said
+    }
+    sets: dict[str, Any] = {name: frozenset(said[name]) for name in ("expected", "notes") if name in said}
+    return Case(name=folder.name, **{**said, **lists, **sets})
+
+
+def build(case: Case, repo: Repo) -> None:
+    """Commit what was there before, and let the change lie in the working tree."""
+    repo.choose(application_role=case.role)
+    _put_base(case, repo)
+    repo.accept()
+    repo.commit("what runs in production")
+    if (case.folder / "main").is_dir():
+        repo.git("checkout", "-q", "-b", "change")
+    _put_head(case, repo)
+    if case.accepted or (case.folder / "head" / "queries").is_dir():
+        repo.accept()
+    if (case.folder / "main").is_dir():
+        _go_on(case, repo)
+
+
+def _put_base(case: Case, repo: Repo) -> None:
+    own = (case.folder / "base.sql").is_file()
+    repo.add("0001_base", ((case.folder if own else _BASE) / "base.sql").read_text(encoding="utf-8"))
+    repo.put("migrations/HEAD", "0001_base\n")
+    for folder in (case.folder,) if own else (_BASE, case.folder):
+        _lay(folder / "queries", repo, "queries")
+    _lay(case.folder / "before", repo)
+
+
+def _put_head(case: Case, repo: Repo) -> None:
+    for name in case.drop:
+        (repo.root / name).unlink()
+        if name.startswith("queries/"):
+            cases = repo.root / _contract(name.replace(".sql", ".toml"))
+            cases.unlink()
+            golden_path(cases).unlink()
+    for old, new in case.rename.items():
+        (repo.root / old).rename(repo.root / new)
+    for number, path in enumerate(case.changes, start=case.number):
+        rollback = path.with_suffix(".rollback.sql")
+        down = rollback.read_text(encoding="utf-8") if rollback.is_file() else None
+        repo.add(f"{number:04}_change", path.read_text(encoding="utf-8"), down)
+        repo.put("migrations/HEAD", f"{number:04}_change\n")
+    _lay(case.folder / "head", repo)
+
+
+def _go_on(case: Case, repo: Repo) -> None:
+    """The main branch gets what it has got meanwhile; the change is committed on a branch of its own."""
+    repo.commit("the change")
+    repo.git("checkout", "-q", "main")
+    _lay(case.folder / "main", repo)
+    repo.commit("meanwhile")
+    repo.git("checkout", "-q", "change")
+
+
+def _lay(folder: Path, repo: Repo, below: str = "") -> None:
+    """Put all files of a folder into the working tree; cases go where contracts are."""
+    for path in _files(folder):
+        repo.put(_contract((Path(below) / path.relative_to(folder)).as_posix()), path.read_text(encoding="utf-8"))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (each for each in sorted(folder.rglob("*")) if each.is_file())
+
+
+def _contract(name: str) -> str:
+    """Return where cases are that lie beside their query: `queries/a.toml` is `tests/contracts/a.toml`."""
+    if name.startswith("queries/") and name.endswith(".toml"):
+        return f"tests/contracts/{name.removeprefix('queries/')}"
+    return name

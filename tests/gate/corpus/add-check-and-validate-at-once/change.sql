@@ -1,0 +1,2 @@
+ALTER TABLE posts ADD CONSTRAINT posts_id_is_there CHECK (id IS NOT NULL) NOT VALID;
+ALTER TABLE posts VALIDATE CONSTRAINT posts_id_is_there;

@@ -1,0 +1,3 @@
+ALTER TABLE posts
+    ADD COLUMN pinned boolean NOT NULL DEFAULT false,
+    ADD COLUMN edited_at timestamptz NOT NULL DEFAULT now();

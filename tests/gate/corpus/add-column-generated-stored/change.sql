@@ -1,0 +1,1 @@
+ALTER TABLE posts ADD COLUMN title_size bigint GENERATED ALWAYS AS (length(title)::bigint) STORED;

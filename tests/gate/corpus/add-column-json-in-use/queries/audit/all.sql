@@ -1,0 +1,6 @@
+-- What happened.
+-- returns: many
+
+SELECT DISTINCT a.*
+FROM audit AS a
+ORDER BY a.id

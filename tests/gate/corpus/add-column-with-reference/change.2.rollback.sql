@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS audit_user_id_idx;

@@ -1,0 +1,3 @@
+-- transactional: false
+
+CREATE UNIQUE INDEX CONCURRENTLY events_pkey ON events (id);

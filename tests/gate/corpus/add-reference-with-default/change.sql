@@ -1,0 +1,1 @@
+ALTER TABLE posts ADD COLUMN reviewer_id bigint NOT NULL DEFAULT 1 REFERENCES users;

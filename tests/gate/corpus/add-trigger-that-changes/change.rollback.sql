@@ -1,0 +1,2 @@
+DROP TRIGGER shout ON posts;
+DROP FUNCTION shout();

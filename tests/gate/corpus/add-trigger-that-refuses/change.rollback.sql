@@ -1,0 +1,2 @@
+DROP TRIGGER ask_editor ON posts;
+DROP FUNCTION ask_editor();

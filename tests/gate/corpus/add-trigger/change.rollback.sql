@@ -1,0 +1,2 @@
+DROP TRIGGER count_likes ON posts;
+DROP FUNCTION count_likes();

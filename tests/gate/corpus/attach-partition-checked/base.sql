@@ -1,0 +1,6 @@
+-- Events by year, and those of a year that stand apart.
+CREATE TABLE events (id bigint NOT NULL, year int NOT NULL, what text NOT NULL, PRIMARY KEY (id, year)) PARTITION BY LIST (year);
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES IN (2025);
+CREATE TABLE events_2026 (id bigint NOT NULL, year int NOT NULL CHECK (year = 2026), what text NOT NULL, PRIMARY KEY (id, year));
+INSERT INTO events SELECT n, 2025, 'event ' || n FROM generate_series(1, 20) AS n;
+INSERT INTO events_2026 SELECT n, 2026, 'event ' || n FROM generate_series(1, 20) AS n;

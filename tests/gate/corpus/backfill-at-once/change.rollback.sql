@@ -1,0 +1,2 @@
+-- What stood there before is not known any more.
+SELECT 1;

@@ -1,0 +1,1 @@
+UPDATE posts SET price = 1 WHERE status = 'draft';

@@ -1,0 +1,1 @@
+UPDATE users SET bio = 'reads and writes' WHERE handle = 'user7';

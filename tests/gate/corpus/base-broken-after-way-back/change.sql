@@ -1,0 +1,1 @@
+UPDATE users SET bio = 'reads' WHERE handle = 'user3';

@@ -1,0 +1,4 @@
+-- A word to somebody.
+-- returns: value
+
+SELECT greeting(%(name)s) AS said

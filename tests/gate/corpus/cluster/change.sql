@@ -1,0 +1,1 @@
+CLUSTER posts USING posts_created_at_idx;

@@ -1,0 +1,1 @@
+UPDATE posts SET likes = 1, likes = 2 WHERE id = 1;

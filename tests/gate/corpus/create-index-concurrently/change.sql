@@ -1,0 +1,3 @@
+-- transactional: false
+
+CREATE INDEX CONCURRENTLY posts_title_idx ON posts (title);

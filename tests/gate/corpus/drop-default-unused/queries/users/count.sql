@@ -1,0 +1,5 @@
+-- How many there are.
+-- returns: value
+
+SELECT count(*) AS users_count
+FROM users AS u

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY posts_likes_idx ON posts (likes);

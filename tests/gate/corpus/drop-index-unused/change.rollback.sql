@@ -1,0 +1,1 @@
+CREATE INDEX posts_likes_idx ON posts (likes);

@@ -1,0 +1,5 @@
+DROP TYPE size;
+DROP DOMAIN percentage;
+DROP SEQUENCE tickets;
+DROP SCHEMA old;
+DROP EXTENSION pg_trgm;

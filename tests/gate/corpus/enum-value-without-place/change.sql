@@ -1,0 +1,4 @@
+-- transactional: false
+-- irreversible: Postgres cannot take a label out of an enum
+
+ALTER TYPE mood ADD VALUE IF NOT EXISTS 'angry';

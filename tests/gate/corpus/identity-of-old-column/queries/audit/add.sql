@@ -1,0 +1,5 @@
+-- Something happened.
+-- returns: affected
+
+INSERT INTO audit (id, what)
+VALUES (%(id)s, 'it happened')

@@ -1,0 +1,3 @@
+-- allow: PG401 because the table is small
+
+ALTER TABLE posts ADD COLUMN subtitle text;

@@ -1,0 +1,2 @@
+SET LOCAL lock_timeout = '1min';
+ALTER TABLE posts ADD COLUMN subtitle text;

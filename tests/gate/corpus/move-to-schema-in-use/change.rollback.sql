@@ -1,0 +1,2 @@
+ALTER TABLE blog.audit SET SCHEMA public;
+DROP SCHEMA blog;

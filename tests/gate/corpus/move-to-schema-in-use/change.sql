@@ -1,0 +1,2 @@
+CREATE SCHEMA blog;
+ALTER TABLE audit SET SCHEMA blog;

@@ -1,0 +1,1 @@
+ALTER TABLE posts DROP COLUMN a_name_that_is_much_longer_than_postgres_keeps_of_any_name_at_all_x;

@@ -1,0 +1,3 @@
+-- lock_timeout: 0
+
+ALTER TABLE posts ADD COLUMN subtitle text;

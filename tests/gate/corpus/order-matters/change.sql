@@ -1,0 +1,1 @@
+CREATE VIEW all_posts AS SELECT * FROM posts;

@@ -1,0 +1,1 @@
+CREATE VIEW cities AS SELECT DISTINCT u.city FROM users AS u;

@@ -1,0 +1,3 @@
+-- phase: post
+
+ALTER TABLE users ADD COLUMN nick text;

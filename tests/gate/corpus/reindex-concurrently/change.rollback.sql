@@ -1,0 +1,1 @@
+REINDEX INDEX CONCURRENTLY posts_likes_idx;

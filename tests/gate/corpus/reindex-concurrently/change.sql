@@ -1,0 +1,3 @@
+-- transactional: false
+
+REINDEX INDEX CONCURRENTLY posts_likes_idx;

@@ -1,0 +1,1 @@
+REINDEX INDEX posts_likes_idx;

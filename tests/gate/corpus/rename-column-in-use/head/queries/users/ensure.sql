@@ -1,0 +1,6 @@
+-- A person who signs up, once.
+-- returns: affected
+
+INSERT INTO users (handle, about, email)
+VALUES (%(handle)s, '', %(email)s)
+ON CONFLICT (handle) DO NOTHING

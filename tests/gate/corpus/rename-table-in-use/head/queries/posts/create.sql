@@ -1,0 +1,6 @@
+-- A new post.
+-- returns: one
+
+INSERT INTO articles (user_id, title)
+VALUES (%(user_id)s, %(title)s)
+RETURNING id, title, status

@@ -1,0 +1,3 @@
+-- phase: post
+
+ALTER TABLE events ADD COLUMN place text;

@@ -1,0 +1,1 @@
+CREATE OR REPLACE FUNCTION greeting(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'Hi ' || name $$;

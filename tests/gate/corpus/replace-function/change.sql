@@ -1,0 +1,1 @@
+CREATE OR REPLACE FUNCTION greeting(name text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT concat('Hello ', name) $$;

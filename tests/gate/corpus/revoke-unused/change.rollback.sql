@@ -1,0 +1,1 @@
+GRANT INSERT ON notes TO corpus_application;

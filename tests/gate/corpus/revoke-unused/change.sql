@@ -1,0 +1,1 @@
+REVOKE INSERT ON notes FROM corpus_application;

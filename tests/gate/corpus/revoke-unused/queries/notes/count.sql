@@ -1,0 +1,5 @@
+-- How many there are.
+-- returns: value
+
+SELECT count(*) AS notes_count
+FROM notes AS n

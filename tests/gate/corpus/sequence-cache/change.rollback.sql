@@ -1,0 +1,1 @@
+ALTER SEQUENCE audit_id_seq CACHE 1;

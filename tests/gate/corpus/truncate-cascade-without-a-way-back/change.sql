@@ -1,0 +1,3 @@
+-- irreversible: nobody needs them
+
+TRUNCATE visits CASCADE;

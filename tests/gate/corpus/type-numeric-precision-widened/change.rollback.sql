@@ -1,0 +1,1 @@
+ALTER TABLE posts ALTER COLUMN price TYPE numeric(8, 2);

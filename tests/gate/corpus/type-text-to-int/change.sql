@@ -1,0 +1,1 @@
+ALTER TABLE users ALTER COLUMN phone TYPE bigint USING replace(phone, '-', '')::bigint;

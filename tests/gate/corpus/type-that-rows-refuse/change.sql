@@ -1,0 +1,1 @@
+ALTER TABLE events ALTER COLUMN what TYPE bigint USING what::bigint;

@@ -1,0 +1,1 @@
+ALTER TABLE users ALTER COLUMN seen_at TYPE timestamptz;

@@ -1,0 +1,3 @@
+-- irreversible: an extension has no way down
+
+ALTER EXTENSION pg_trgm UPDATE;

@@ -1,0 +1,3 @@
+-- transactional: false
+
+VACUUM FULL posts;

@@ -1,0 +1,2 @@
+ALTER TABLE posts DROP CONSTRAINT posts_title_is_there;
+ALTER TABLE posts ADD CONSTRAINT posts_title_is_there CHECK (title <> '') NOT VALID;

@@ -1,0 +1,1 @@
+UPDATE audit SET what = lower(what) WHERE what <> '';

@@ -1,0 +1,1 @@
+UPDATE audit SET what = upper(what) WHERE what <> '';
