@@ -107,6 +107,11 @@ def canonical(sql: str) -> str:
     return _deparse(sql.encode()) or sql
 
 
+def hide_passwords(text: str) -> str:
+    """Return a statement, or what a server says of it, with `***` for each password; it need not parse."""
+    return _PASSWORD.sub(r"\1'***'", text)
+
+
 def read_header(sql: str) -> list[Directive]:
     """Return the directives of the leading `--` comment lines, in order."""
     found = []
@@ -118,6 +123,12 @@ def read_header(sql: str) -> list[Directive]:
     return found
 
 
+# As ALTER ROLE, the options of a user mapping and connection strings write one; it is bare only after `=`.
+_PASSWORD = re.compile(
+    r"""(password\s*(=)?\s*)
+    (?:''[^']+'' | E?'(?:[^'\\]|''|\\.)*' | \$(\w*)\$.*?\$\3\$ | (?(2)[^\s'"]+|(?!)))""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
 DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>[A-Za-z_]+)\s*:\s*(?P<value>.*?)\r?$")
 _COMMENT_OR_BLANK = re.compile(r"^\s*(--.*)?$")
 

@@ -1,9 +1,9 @@
 """tests/gate/corpus/ in, its cases out; a case in, a git repository with that change out.
 
 A case is a folder: `case.toml` says what is to be found, `change.sql` is the new migration (`change.1.sql`, … where
-there are several) with its rollback beside it. What runs in production before is `base/`, unless the case has a
-`base.sql` of its own; `queries/` holds what is under contract then, each query with its cases, and `before/` whatever
-else was there. `head/` lies over the working tree afterwards, `main/` is what the main branch has got meanwhile.
+there are several) with its rollback beside it. What runs in production before is one of `tests/gate/bases/`, unless the
+case has a `base.sql` of its own; `queries/` holds what is under contract then, each query with its cases, and `before/`
+whatever else was there. `head/` lies over the working tree afterwards, `main/` is what main has got meanwhile.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.gates import Repo
 
 FOLDER = Path(__file__).parent / "gate" / "corpus"
-_BASE = FOLDER / "base"
+_BASES = FOLDER.parent / "bases"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,7 @@ class Case:
         eugene: hints that eugene gives, by its documentation.
         counts: rules of squawk that say too much elsewhere, and are right here.
         since: the first major of PostgreSQL that knows it.
+        base: which of the shared ones.
         role: the application's.
         number: of the first new migration.
         drop: files that are gone in the working tree; a query takes its contract along.
@@ -53,6 +54,7 @@ class Case:
     eugene: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
     since: int = 15
+    base: str = "users"
     role: str = ""
     number: int = 2
     drop: tuple[str, ...] = ()
@@ -103,10 +105,10 @@ def build(case: Case, repo: Repo) -> None:
 
 
 def _put_base(case: Case, repo: Repo) -> None:
-    own = (case.folder / "base.sql").is_file()
-    repo.add("0001_base", ((case.folder if own else _BASE) / "base.sql").read_text(encoding="utf-8"))
+    base = case.folder if (case.folder / "base.sql").is_file() else _BASES / case.base
+    repo.add("0001_base", (base / "base.sql").read_text(encoding="utf-8"))
     repo.put("migrations/HEAD", "0001_base\n")
-    for folder in (case.folder,) if own else (_BASE, case.folder):
+    for folder in dict.fromkeys((base, case.folder)):
         _lay(folder / "queries", repo, "queries")
     _lay(case.folder / "before", repo)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pgproof.sqltext import hide_passwords
+
 if TYPE_CHECKING:
     from pgproof.errors import Location
 
@@ -33,7 +35,7 @@ class Kind:
     instead: str
 
     def find(self, at: Location, what: str, *, instead: str = "", details: tuple[str, ...] = ()) -> Finding:
-        """Return a finding of this kind.
+        """Return a finding of this kind; a password in what it quotes is hidden.
 
         Args:
             at: the statement or file that a person has to change.
@@ -41,7 +43,8 @@ class Kind:
             instead: the safer way, as text to paste into migrations; the kind's own where there is none.
             details: further lines: a plan, a difference, what the server said.
         """
-        return Finding(self, at, what, instead or self.instead, details)
+        said = tuple(map(hide_passwords, details))
+        return Finding(self, at, hide_passwords(what), hide_passwords(instead) or self.instead, said)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from pgproof.errors import Location, MigrationError, MigrationFailed
 from pgproof.migrations.writer import LOCK, UNLOCK
 from pgproof.pg.diagnosis import explain_missing_extension
 from pgproof.pg.loss import is_last
-from pgproof.sqltext import Statement, parse
+from pgproof.sqltext import Statement, hide_passwords, parse
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 BACK_TO_LOGIN = "RESET SESSION AUTHORIZATION; RESET ROLE;"
 RESET = "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP;"
 _COMMIT = 4  # its place in what comes after the script
-
-# As ALTER ROLE, the options of a user mapping and connection strings write one; it is bare only after `=`.
-_PASSWORD = re.compile(
-    r"""(password\s*(=)?\s*)
-    (?:''[^']+'' | E?'(?:[^'\\]|''|\\.)*' | \$(\w*)\$.*?\$\3\$ | (?(2)[^\s'"]+|(?!)))""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
 
 
 class Refused(MigrationError):
@@ -99,10 +91,10 @@ def failure(
     """Return the error for people: about one statement of a script, at its `line` or where it starts."""
     said = error.diag
     parts = [_describe(error)]
-    parts += [f"  statement: {_shorten(_mask(statement.text))}"] if statement else []
-    parts += [f"  {name}: {_mask(text)}" for name, text in _server_notes(said) if text]
+    parts += [f"  statement: {_shorten(hide_passwords(statement.text))}"] if statement else []
+    parts += [f"  {name}: {hide_passwords(text)}" for name, text in _server_notes(said) if text]
     at = Location(script.path, line or (statement.line if statement else None))
-    hint = explain_missing_extension(said.message_primary or "") or _mask(said.message_hint or "")
+    hint = explain_missing_extension(said.message_primary or "") or hide_passwords(said.message_hint or "")
     return MigrationFailed("\n".join(parts), at=at, hint=hint)
 
 
@@ -141,11 +133,7 @@ def _server_notes(said: errors.Diagnostic) -> list[tuple[str, str | None]]:
 
 
 def _describe(error: psycopg.Error) -> str:
-    return _mask(f"{error.diag.message_primary or error} ({error.sqlstate or 'no SQLSTATE'})")
-
-
-def _mask(text: str) -> str:
-    return _PASSWORD.sub(r"\1'***'", text)
+    return hide_passwords(f"{error.diag.message_primary or error} ({error.sqlstate or 'no SQLSTATE'})")
 
 
 def _shorten(statement: str, limit: int = 200) -> str:

@@ -11,6 +11,7 @@ from pgproof.errors import Location, SqlFileError
 from pgproof.gate.back import kinds
 from pgproof.gate.back.route import place_of
 from pgproof.gate.back.trip import find_standing
+from pgproof.gate.figures import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -126,8 +127,7 @@ def _tell(differences: Sequence[Difference]) -> tuple[str, ...]:
 
 
 def _count(number: int, column: str | None) -> str:
-    noun = "value" if column else "row"
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
+    return many(number, "value" if column else "row")
 
 
 def _words(table: str, column: str | None) -> tuple[str, ...]:

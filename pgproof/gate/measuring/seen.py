@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pgproof.errors import Location
 from pgproof.gate.measuring.measured import Lock, Measured
 from pgproof.gate.measuring.probe import KINDS
+from pgproof.sqltext import hide_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ def measure(step: Step, first: Probe, seen: Seen, ended: float, rows: Mapping[in
         migration=step.migration.id,
         phase=step.phase,
         at=Location(step.migration.path, seen.statement.line),
-        text=seen.statement.text,
+        text=hide_passwords(seen.statement.text),
         kind=seen.statement.kind,
         transactional=step.migration.transactional,
         began=seen.began,

@@ -19,6 +19,7 @@ from pgproof.gate.measuring.sampling import sampling
 from pgproof.gate.measuring.watching import Watch
 from pgproof.migrations import writer
 from pgproof.migrations.ledger import ensure_tables, fetch_ledger
+from pgproof.sqltext import hide_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,13 +129,13 @@ def _run_statements(connection: Connection[Any], step: Step, watch: Watch, ran: 
         at, began = Location(step.migration.path, statement.line), watch.now()
         watch.running = at
         running.send(connection, step, statement)
-        ran.append(Ran(at, statement.text, began, watch.now()))
+        ran.append(Ran(at, hide_passwords(statement.text), began, watch.now()))
 
     if step.migration.language == "python":
         at, began = Location(step.migration.path, 1), watch.now()
         watch.running = at
         running.run_python(connection, step, "")
-        ran.append(Ran(at, step.migration.text, began, watch.now()))
+        ran.append(Ran(at, hide_passwords(step.migration.text), began, watch.now()))
     elif step.migration.transactional:
         running.run_transaction(connection, step, each)
     else:

@@ -10,6 +10,7 @@ import psycopg
 
 from pgproof.errors import MigrationError, MigrationFailed
 from pgproof.gate.back.route import find_unready
+from pgproof.gate.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.killing.points import list_points
 from pgproof.gate.killing.run import run_killed
@@ -138,7 +139,7 @@ def _name(column: _Column) -> str:
 
 
 def _note(killed: Collection[Point], points: Collection[Point], end: End) -> str:
-    parts = [f"killed at {len(killed)} points and run again"]
+    parts = [f"killed at {many(len(killed), 'point')} and run again"]
     parts += [f"not to be had {point}" for point in points if point not in killed]
     if end.volatile:
         names = ", ".join(sorted(map(_name, end.volatile)))

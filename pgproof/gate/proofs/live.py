@@ -8,6 +8,7 @@ from psycopg import Error
 from psycopg.errors import NotNullViolation
 
 from pgproof.errors import Location, MigrationFailed
+from pgproof.gate.figures import many
 from pgproof.gate.instead.suggesting import suggest
 from pgproof.gate.measuring.estimate import estimate
 from pgproof.gate.measuring.hazards import Sizes, find_hazards
@@ -55,7 +56,7 @@ def _note(rehearsal: Rehearsal, traffic: Traffic) -> str:
     number, most = len(rehearsal.statements), max(rehearsal.rows.values(), default=0)
     longest = max(traffic.longest.values(), default=0.0)
     waited = f", longest of {traffic.calls} calls meanwhile {longest:.2f} s" if traffic.calls else ""
-    return f"{number} statement{'s' if number != 1 else ''}, tables of up to {most:,} rows{waited}"
+    return f"{many(number, 'statement')}, tables of up to {most:,} rows{waited}"
 
 
 def _tell(hazard: Hazard, traffic: Traffic, sizes: Sizes) -> Finding:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, MigrationError, MigrationFailed, SeedError, SqlFileError
+from pgproof.gate.figures import many
 from pgproof.gate.proof import Outcome
 from pgproof.gate.release import kinds
 from pgproof.gate.release.prepared import find_stale
@@ -172,13 +173,9 @@ def _note(trial: Trial, running: Running) -> str:
     subjects = change.head.subjects if change.is_empty else running.subjects
     cases = sum(len(each.contract.cases) for each in subjects)
     role = f" as {trial.databases.role}" if trial.databases.role else ""
-    parts = [f"{_count(len(subjects), 'contract')}, {_count(cases, 'case')}, in {_count(steps, 'step')}{role}"]
+    parts = [f"{many(len(subjects), 'contract')}, {many(cases, 'case')}, in {many(steps, 'step')}{role}"]
     if bare := len(running.shapes):
-        parts.append(f"{_count(bare, 'query', 'queries')} of base without a contract: only prepared")
+        parts.append(f"{many(bare, 'query', 'queries')} of base without a contract: only prepared")
     if running.unsound:
         parts.append(f"left out, as they do not hold on base itself: {', '.join(running.unsound)}")
     return "; ".join(parts)
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pgproof.errors import Location, MigrationFailed, SettingsError
+from pgproof.gate.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.proof import Outcome
 from pgproof.gate.rules.joined import find_unspoken, join
@@ -120,11 +121,11 @@ def _note(change: Change, joined: Sequence[Joined], unspoken: Sequence[Finding])
     told = ((counts["confirmed"], "measured too"), (counts["disproved"], "disproved"), (counts["open"], "for a person"))
     figures = [f"{count} {word}" for count, word in told if count]
     warned = sum(counts.values()) - counts["moot"]
-    parts = [f"{warned} warning{'s' * (warned != 1)}{': ' * bool(figures)}{', '.join(figures)}"]
+    parts = [f"{many(warned, 'warning')}{': ' * bool(figures)}{', '.join(figures)}"]
     if unspoken:
         places = [f"{each.kind.id} {_show(change, each.at)}" for each in unspoken]
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-        hazards = f"{len(places)} hazard{'s' * (len(places) != 1)} that only measurement found"
+        hazards = f"{many(len(places), 'hazard')} that only measurement found"
         parts.append(f"{hazards}: {', '.join(places[:_SHOWN])}{more}")
     return "; ".join(parts)
 

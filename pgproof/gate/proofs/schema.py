@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, MigrationFailed, PgproofError, SeedError, SqlFileError
+from pgproof.gate.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.mentions import find_cause, find_only, read_suspects, read_words
 from pgproof.gate.proof import Outcome, SchemaChange
@@ -151,7 +152,7 @@ def _differ(change: Change, what: str, differences: Sequence[Difference]) -> Fin
     suspects = read_suspects((*change.new, *change.repeated))
     cause = find_cause(suspects, *words[:1], frozenset().union(*words)) or find_only(suspects)
     at = cause.at if cause else Location(change.head.settings.migrations)
-    said = f"{what} differ from head from nothing in {_count(len(differences), 'fact')}"
+    said = f"{what} differ from head from nothing in {many(len(differences), 'fact')}"
     return DIFFERS.find(at, said, details=tuple(map(str, differences)))
 
 
@@ -200,8 +201,4 @@ def _note(change: Change, schemas: SchemaChange) -> str:
     count = len(change.head.folder.migrations)
     facts = len(diff(schemas.before, schemas.after))
     repeated = f", {len(change.repeated)} repeated" if change.repeated else ""
-    return f"{_count(count, 'migration')}, {len(change.new)} new{repeated}; {_count(facts, 'fact')} changed"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
+    return f"{many(count, 'migration')}, {len(change.new)} new{repeated}; {many(facts, 'fact')} changed"

@@ -12,6 +12,7 @@ from pgproof.gate.back.route import find_unready, place_of, read_route
 from pgproof.gate.back.trip import travel
 from pgproof.gate.back.verdict import judge_odd_row, judge_one_way, judge_refusal, judge_trip, judge_written
 from pgproof.gate.back.written import find_written
+from pgproof.gate.figures import many
 from pgproof.gate.mentions import read_words
 from pgproof.gate.proof import Outcome
 from pgproof.gate.release.promises import find_broken
@@ -107,6 +108,5 @@ def _hold(trial: Trial, route: Route | None = None) -> list[Broken]:
 
 
 def _note(route: Route, *, is_odd: bool) -> str:
-    count = len(route.legs)
     rows = "odd rows in every table" if is_odd else "the seeds' rows alone"
-    return f"{count} {'migration' if count == 1 else 'migrations'} there, back and there again, with {rows}"
+    return f"{many(len(route.legs), 'migration')} there, back and there again, with {rows}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgproof.gate.formats.figures import duration, lock_mode, many
+from pgproof.gate.figures import duration, lock_mode, many
 from pgproof.gate.formats.page.diagram import SIGNS, WORDS, draw_tables
 from pgproof.gate.formats.page.markup import element, join
 from pgproof.gate.formats.page.tables import read_drawing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgproof.gate.formats.figures import duration, lock_mode, many, one_line
+from pgproof.gate.figures import duration, lock_mode, many, one_line
 from pgproof.gate.formats.page.markup import element
 from pgproof.gate.formats.statements import MODES
 

@@ -27,9 +27,9 @@ def size(amount: int) -> str:
     return f"{value:.{digits}f} {units[0]}"
 
 
-def many(number: int, noun: str) -> str:
-    """Return `1 row`, `200,000 rows`."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def many(number: int, noun: str, several: str = "") -> str:
+    """Return `1 row`, `200,000 rows`; `several` where an s is not enough."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
 def lock_mode(name: str) -> str:
