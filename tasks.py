@@ -12,10 +12,10 @@ _CHECKS = (
     "mypy",
     "lint-imports",
     "inv lint",
-    "pytest -n auto",
+    "pytest -n auto --dist worksteal",
 )
 # The same suite on a server of another major, in a container; without an engine it skips at a desk and fails in CI.
-_IN_A_CONTAINER = "pytest -n auto tests/integration"
+_IN_A_CONTAINER = "pytest -n auto --dist worksteal tests/integration"
 
 
 def check(context: Context) -> None:

@@ -123,7 +123,7 @@ def _kill_in_its_wait(databases: Databases, name: str, folder: Folder, settings:
     ):
         listener = _at(point, lambda: _stand_in_the_way(other, point))
         running = pool.submit(_run, connection, folder, settings, listener)
-        where = _wait(watcher, connection.info.backend_pid, running)
+        where = _wait(watcher, connection.info.backend_pid, running, point)
         watcher.execute(_KILL, [connection.info.backend_pid, _GONE_IN])
     running.result()
     return where == point.moment
@@ -138,12 +138,16 @@ def _stand_in_the_way(other: Connection[Any], point: Point) -> None:
             other.execute(sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(sql.Identifier(*table)))
 
 
-def _wait(watcher: Connection[Any], pid: int, running: Future[None]) -> str:
-    """Look until the session waits for a lock; return at which moment it does."""
+def _wait(watcher: Connection[Any], pid: int, running: Future[None], point: Point) -> str:
+    """Look until the session waits for a lock; return at which moment it does.
+
+    On its way to the ledger it may wait for a moment as well: what works CONCURRENTLY lets each look of ours pass.
+    """
     until = time.monotonic() + _DEADLINE
     while not running.done() and time.monotonic() < until:
         for (for_ledger,) in watcher.execute(_WAITS, [pid]).fetchall():
-            return "unrecorded" if for_ledger else "at work"
+            if for_ledger or point.moment == "at work":
+                return "unrecorded" if for_ledger else "at work"
         time.sleep(_POLL)
     return ""
 
