@@ -118,7 +118,10 @@ def test_a_place_that_cannot_be_is_said(shop: Project, words: tuple[str, ...], e
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("[tool.pgproof]\nmayor = 18\n", "unknown setting mayor in [tool.pgproof]\n  hint: known: application_role, binaries, cache, "),
+        (
+            "[tool.pgproof]\nmayor = 18\n",
+            "unknown setting mayor in [tool.pgproof]\n  hint: known: application_role, binaries, cache, ",
+        ),
         ("[tool.pgproof\n", "Expected ']'"),
         ("[tool.pgproof]\nurl = 'postgresql://'\n", "unknown setting url in [tool.pgproof]\n"),
     ],

@@ -180,7 +180,7 @@ def test_a_finding_has_what_was_measured_and_what_clients_met(repo: Repo):
     (finding,) = outcome.findings
     told = "\n".join(finding.details)
 
-    assert "AccessExclusiveLock on public.users, for which reads and writes wait" in told
+    assert "ACCESS EXCLUSIVE on public.users, for which reads and writes wait" in told
     assert 'the server says: rewriting table "users"' in told
     assert "read 300 rows of public.users" not in told  # an index is built as well, so they are read twice
     assert "users.one[all] waited" in told

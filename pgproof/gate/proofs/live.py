@@ -8,7 +8,7 @@ from psycopg import Error
 from psycopg.errors import NotNullViolation
 
 from pgproof.errors import Location, MigrationFailed
-from pgproof.gate.figures import many
+from pgproof.gate.figures import duration, lock_mode, many, size
 from pgproof.gate.instead.suggesting import suggest
 from pgproof.gate.measuring.estimate import estimate
 from pgproof.gate.measuring.hazards import Sizes, find_hazards
@@ -55,7 +55,7 @@ def prove(trial: Trial) -> Outcome:
 def _note(rehearsal: Rehearsal, traffic: Traffic) -> str:
     number, most = len(rehearsal.statements), max(rehearsal.rows.values(), default=0)
     longest = max(traffic.longest.values(), default=0.0)
-    waited = f", longest of {traffic.calls} calls meanwhile {longest:.2f} s" if traffic.calls else ""
+    waited = f", longest of {traffic.calls} calls meanwhile {duration(longest)}" if traffic.calls else ""
     return f"{many(number, 'statement')}, tables of up to {most:,} rows{waited}"
 
 
@@ -74,24 +74,25 @@ def _tell_measured(hazard: Hazard, sizes: Sizes) -> Iterator[str]:
     statement = hazard.statement
     for lock in statement.locks:
         if lock.relation in hazard.relations and lock.blocks:
-            yield f"held {lock.until - lock.taken:.2f} s: {lock.mode} on {lock.relation}, for which {lock.blocks} wait"
-    yield f"took {statement.took:.2f} s, WAL {statement.wal / 1e6:.1f} MB{_tell_files(statement)}"
+            held = duration(lock.until - lock.taken)
+            yield f"held {held}: {lock_mode(lock.mode)} on {lock.relation}, for which {lock.blocks} wait"
+    yield f"took {duration(statement.took)}, WAL {size(statement.wal)}{_tell_files(statement)}"
     for done, rows in (("read", statement.scanned), ("wrote", statement.written)):
         yield from (f"{done} {number:,} rows of {table}" for table, number in rows.items())
     yield from (f"the server says: {said}" for said in statement.said)
     if (seconds := estimate(statement, sizes)) is not None:
-        yield f"in production about {_round(seconds)}: an estimate, by the number of rows"
+        yield f"in production about {duration(seconds)}: an estimate, by the number of rows"
 
 
 def _tell_files(statement: Measured) -> str:
-    return f", temporary files {statement.temporary / 1e6:.1f} MB" if statement.temporary else ""
+    return f", temporary files {size(statement.temporary)}" if statement.temporary else ""
 
 
 def _tell_waits(statement: Measured, traffic: Traffic) -> Iterator[str]:
     waits = [each for each in traffic.waits if each.at == statement.at]
     if waits:
         longest = max(waits, key=lambda each: each.until - each.began)
-        yield f"{longest.client} waited {longest.until - longest.began:.2f} s for it"
+        yield f"{longest.client} waited {duration(longest.until - longest.began)} for it"
 
 
 def _is_for_the_schema(refused: MigrationFailed) -> bool:
@@ -113,7 +114,3 @@ def _has_column(trial: Trial, said: Diagnostic) -> bool:
     with trial.databases.connect(trial.large) as connection:
         names = [said.schema_name, said.table_name, said.column_name]
         return connection.execute(_COLUMN, names).fetchone() is not None
-
-
-def _round(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"  # noqa: PLR2004

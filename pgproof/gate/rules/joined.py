@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pgproof.gate.figures import lock_mode
 from pgproof.gate.rules.referee import MOOT, find_referee
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def describe(statement: Measured) -> str:
     work = list(statement.said)
     for verb, counts in (("read", statement.scanned), ("written", statement.written)):
         work += [f"{count} rows of {table} {verb}" for table, count in sorted(counts.items()) if count]
-    locks = sorted({f"{_name(each.mode)} on {each.relation}" for each in statement.locks if _is_felt(each)})
+    locks = sorted({f"{lock_mode(each.mode)} on {each.relation}" for each in statement.locks if _is_felt(each)})
     held = f"{', '.join(locks)} for a moment" if locks else "no lock that anybody waits for"
     return f"{', '.join(work) or 'no rewrite, no scan, no index built'}; {held}"
 
@@ -103,8 +103,3 @@ def _is_hazard(finding: Finding) -> bool:
 
 def _is_felt(lock: Lock) -> bool:
     return bool(lock.blocks) and lock.was_there
-
-
-def _name(mode: str) -> str:
-    """Return a lock's mode as SQL has it: ACCESS EXCLUSIVE of `AccessExclusiveLock`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
