@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.gates import Repo
 
 FOLDER = Path(__file__).parent / "gate" / "corpus"
-_BASES = FOLDER.parent / "bases"
+BASES = FOLDER.parent / "bases"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def build(case: Case, repo: Repo) -> None:
 
 
 def _put_base(case: Case, repo: Repo) -> None:
-    base = case.folder if (case.folder / "base.sql").is_file() else _BASES / case.base
+    base = case.folder if (case.folder / "base.sql").is_file() else BASES / case.base
     repo.add("0001_base", (base / "base.sql").read_text(encoding="utf-8"))
     repo.put("migrations/HEAD", "0001_base\n")
     for folder in dict.fromkeys((base, case.folder)):

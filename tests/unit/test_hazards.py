@@ -1,7 +1,7 @@
 """docs/hazards.md is current, and the corpus has a case of all that it is to have."""
 
 from pgproof.gate.proofs import KINDS
-from tests.corpus import FOLDER, read_corpus
+from tests.corpus import BASES, FOLDER, read_corpus
 from tests.hazards import LEFT_OUT, PAGE, SQUAWK_RULES, WITHOUT_CASE, ask_squawk, render
 
 CORPUS = read_corpus()
@@ -34,6 +34,5 @@ def test_every_rule_that_squawk_has_by_default_has_a_case():
 
 
 def test_every_file_of_the_corpus_belongs_to_a_case():
-    folders = {each.folder for each in CORPUS} | {FOLDER / "base"}
-
-    assert set(FOLDER.iterdir()) == folders
+    assert set(FOLDER.iterdir()) == {each.folder for each in CORPUS}
+    assert {each.name for each in BASES.iterdir()} <= {each.base for each in CORPUS}
