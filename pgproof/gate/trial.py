@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from pgproof.errors import MigrationFailed
 from pgproof.gate.measuring.rehearsal import Rehearsal, rehearse
-from pgproof.gate.measuring.stats import read_stats
 from pgproof.gate.rows.edges import add_edges
 from pgproof.gate.rows.fill import fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pgproof.gate.change import Change
     from pgproof.gate.databases import Databases
@@ -28,13 +26,13 @@ class Options:
     Attributes:
         rows: how many a table is filled up to, to be measured.
         thorough: kill the migrations after each statement, not only at the boundaries.
-        stats: what `gate.stats` has exported of production.
+        production: rows of each table there, by `schema.table`, where somebody has exported them.
         worse: a plan is worse if it looks at so many times the blocks.
     """
 
     rows: int = 200_000
     thorough: bool = False
-    stats: Path | None = None
+    production: Mapping[str, int] = field(default_factory=dict)
     worse: float = 2.0
 
 
@@ -85,12 +83,3 @@ class Trial:
             return rehearse(self.databases, self.databases.copy(self.large), self.change)
         except MigrationFailed as error:
             return error
-
-    @cached_property
-    def production(self) -> Mapping[str, int]:
-        """Rows of each table in production, by `schema.table`, where somebody has exported them.
-
-        Raises:
-            SettingsError: the file cannot be read.
-        """
-        return read_stats(self.options.stats) if self.options.stats else {}

@@ -47,12 +47,14 @@ def judge(  # noqa: PLR0913, PLR0917  (an option each)
     from pgproof.gate.databases import open_databases
     from pgproof.gate.formats.rooted import seen_from
     from pgproof.gate.judge import judge as prove_all
+    from pgproof.gate.measuring.stats import read_stats
     from pgproof.gate.trial import Options, Trial
 
     if format not in _FORMATS:
         raise SettingsError(f"unknown format {format!r}", hint=", ".join(_FORMATS))
     files = _choose_files(write, html)
-    options = Options(rows=count("--rows", rows), thorough=thorough, stats=Path(stats) if stats else None)
+    sizes = read_stats(Path(stats)) if stats else {}
+    options = Options(rows=count("--rows", rows), thorough=thorough, production=sizes)
     change = read_change(place.settings, base)
     notify = place.screen.busy if format == "human" else lambda _: None
     with open_databases(place.settings) as databases:

@@ -112,6 +112,7 @@ def test_where_nothing_changes_that_is_said(repository: Project):
         (["--html=nowhere/report.html"], "nowhere/report.html cannot be written\n  hint: name a file in a folder"),
         (["--rows=many"], "--rows 'many' is not a number"),
         (["--base=nowhere"], "git knows no nowhere"),
+        (["--stats=pyproject.toml"], "pyproject.toml: it is not JSON: "),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is(repository: Project, words: list[str], said: str):
@@ -123,6 +124,18 @@ def test_a_project_that_is_in_no_repository_has_nothing_to_compare_with(environ:
     project.fill()
 
     assert "not a git repository" in project.refuse("gate", GIT_CEILING_DIRECTORIES=str(tmp_path))
+
+
+def test_sizes_of_production_make_a_change_to_a_small_table_safe(repository: Project, full_shop: Project):
+    add(repository, _DANGEROUS, "ALTER TABLE posts ALTER COLUMN id TYPE int;\n")
+    full_shop.execute("ANALYZE")
+    production = {"PROD_CONNECTION_URL": full_shop.inv("db.url").strip()}
+    said = repository.inv("gate.stats", "--target=prod", "--out=sizes.json", **production)
+    lines = repository.inv("gate", "--base=main", "--rows=300", "--stats=sizes.json").splitlines()
+
+    assert said == "2 tables in sizes.json\n"
+    assert '"public.posts": {"rows": 3, ' in (repository.root / "sizes.json").read_text()
+    assert lines[-1].startswith("This change may merge: ")
 
 
 def test_a_job_for_ci_is_written_once(repository: Project):

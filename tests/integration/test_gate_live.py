@@ -176,7 +176,7 @@ def test_a_finding_has_what_was_measured_and_what_clients_met(repo: Repo):
     repo.commit()
     repo.add("0002_change", "ALTER TABLE users ALTER id TYPE bigint;\n")
     repo.put("sizes.json", '{"format": 1, "tables": {"public.users": {"rows": 30000000, "pages": 1}}}')
-    outcome = _outcome(repo, stats=repo.root / "sizes.json")
+    outcome = _outcome(repo, production=read_stats(repo.root / "sizes.json"))
     (finding,) = outcome.findings
     told = "\n".join(finding.details)
 
@@ -196,7 +196,7 @@ def test_a_table_that_is_small_in_production_may_be_locked(repo: Repo):
     repo.add("0002_change", "ALTER TABLE users ALTER id TYPE bigint;\n")
     repo.put("sizes.json", '{"format": 1, "tables": {"public.users": {"rows": 300, "pages": 1}}}')
 
-    assert _told(_outcome(repo, stats=repo.root / "sizes.json")) == []
+    assert _told(_outcome(repo, production=read_stats(repo.root / "sizes.json"))) == []
 
 
 def test_the_same_change_judged_twice_gives_the_same_findings_in_the_same_order(repo: Repo):

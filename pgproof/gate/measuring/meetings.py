@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pgproof.errors import Location
 
 
+IDLE = 0.15
+"""Seconds that a forgotten session keeps what it has read: a queue is seen behind it, and no time is lost."""
+
+
 @dataclass(frozen=True)
 class Held:
     """A lock that was seen, from when to when; seconds since the first migration began."""

@@ -14,7 +14,7 @@ from pgproof.gate.measuring import running
 from pgproof.gate.measuring.clients import Client, sit_down, split
 from pgproof.gate.measuring.deploy import order
 from pgproof.gate.measuring.fitting import Fitting
-from pgproof.gate.measuring.meetings import Held, Ran, Traffic, Wait
+from pgproof.gate.measuring.meetings import IDLE, Held, Ran, Traffic, Wait
 from pgproof.gate.measuring.sampling import sampling
 from pgproof.gate.measuring.watching import Watch
 from pgproof.migrations import writer
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pgproof.sqltext import Statement
 
 __all__ = ["Held", "Ran", "Traffic", "Wait", "drive"]
-
-_IDLE = 0.15  # seconds that a forgotten session keeps what it has read: a queue is seen behind it, and no time is lost
 
 
 def drive(databases: Databases, name: str, change: Change) -> Traffic:
@@ -89,7 +87,7 @@ def _idle(databases: Databases, name: str, subjects: Sequence[Subject]) -> Itera
         sit_down(connection, reading, databases.role)
 
         def sit() -> None:
-            leave.wait(_IDLE)
+            leave.wait(IDLE)
             connection.execute("ROLLBACK")
 
         thread = threading.Thread(target=sit, name="pgproof-idler", daemon=True)

@@ -13,6 +13,7 @@ from pgproof.gate.instead.suggesting import suggest
 from pgproof.gate.measuring.estimate import estimate
 from pgproof.gate.measuring.hazards import Sizes, find_hazards
 from pgproof.gate.measuring.kinds import KINDS, NOT_REHEARSED, REFUSED_BY_ROWS
+from pgproof.gate.measuring.meetings import IDLE
 from pgproof.gate.measuring.traffic import Traffic, drive
 from pgproof.gate.proof import Live, Outcome
 
@@ -45,7 +46,7 @@ def prove(trial: Trial) -> Outcome:
         return Outcome((_tell_refusal(trial, refused),), "refused on many rows")
     with trial.databases.clone(trial.large) as name:
         traffic = drive(trial.databases, name, trial.change)
-    sizes = Sizes(rehearsal.rows, trial.options.rows, trial.production, rehearsal.roots)
+    sizes = Sizes(rehearsal.rows, trial.options.rows, trial.options.production, rehearsal.roots)
     hazards = list(find_hazards(rehearsal.statements, sizes))
     findings = tuple(_tell(each, traffic, sizes) for each in hazards)
     seconds = {str(each.at): value for each in rehearsal.statements if (value := estimate(each, sizes)) is not None}
@@ -55,7 +56,11 @@ def prove(trial: Trial) -> Outcome:
 def _note(rehearsal: Rehearsal, traffic: Traffic) -> str:
     number, most = len(rehearsal.statements), max(rehearsal.rows.values(), default=0)
     longest = max(traffic.longest.values(), default=0.0)
-    waited = f", longest of {traffic.calls} calls meanwhile {duration(longest)}" if traffic.calls else ""
+    waited = (
+        f", longest of {traffic.calls} calls {duration(longest)} beside a session idle for {duration(IDLE)}"
+        if traffic.calls
+        else ""
+    )
     return f"{many(number, 'statement')}, tables of up to {most:,} rows{waited}"
 
 

@@ -10,6 +10,7 @@ from pgproof.gate.formats.page.markup import element, join
 from pgproof.gate.formats.page.tables import read_drawing
 from pgproof.gate.formats.page.timeline import draw_traffic
 from pgproof.gate.formats.statements import make_rows, tabulate
+from pgproof.gate.measuring.meetings import IDLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +85,8 @@ def _traffic(traffic: Traffic) -> Iterable[Markup]:
     yield element(
         "p",
         f"{many(traffic.calls, 'call')} of the running release's contracts were made meanwhile. The longest took "
-        f"{duration(slowest)}; before the migrations began, {duration(traffic.usual)}.",
+        f"{duration(slowest)}; before the migrations began, {duration(traffic.usual)}. For the first {duration(IDLE)} "
+        "somebody sat idle in a transaction that had read all that the contracts read.",
     )
     yield _scroll(draw_traffic(traffic))
     yield element(
