@@ -84,6 +84,7 @@ def read_arguments() -> argparse.Namespace:
 
 def make_project(folder: Path) -> Settings:
     """Clone this repository as it was committed last, and add a migration to it."""
+    folder.chmod(0o755)  # the server may run as another user
     root = folder / "project"
     subprocess.run(["git", "clone", "--quiet", str(OURS), str(root)], check=True)
     (root / "migrations" / f"{_ID}.sql").write_text(_FORWARD)
