@@ -49,13 +49,21 @@ class Trial:
     options: Options
     proofs: list[Proof] = field(default_factory=list)
 
-    @cached_property
+    @property
     def large(self) -> str:
         """The name of base's database, seeded and filled up to `rows`; to be copied, not changed."""
+        return self._filled[0]
+
+    @property
+    def small(self) -> Mapping[str, str]:
+        """Tables that have fewer rows there, by `schema.table`, and why."""
+        return self._filled[1]
+
+    @cached_property
+    def _filled(self) -> tuple[str, Mapping[str, str]]:
         name = self.databases.copy(self.databases.built(self.change.base, seeded=True))
         with self.databases.connect(name) as connection:
-            fill(connection, self.options.rows)
-        return name
+            return name, fill(connection, self.options.rows)
 
     @cached_property
     def edged(self) -> str:

@@ -190,6 +190,16 @@ def test_a_finding_has_what_was_measured_and_what_clients_met(repo: Repo):
     assert outcome.evidence.traffic.waits
 
 
+def test_a_table_that_could_not_be_filled_is_told_with_the_reason(repo: Repo):
+    repo.add("0001_base", USERS + MANY + "CREATE TABLE flags (is_on boolean PRIMARY KEY);\n")
+    repo.commit()
+    repo.add("0002_change", "ALTER TABLE users ADD COLUMN born date;\n")
+
+    note = _outcome(repo).note
+
+    assert "; public.flags has fewer: only 2 rows were found that its keys and checks take" in note
+
+
 def test_a_table_that_is_small_in_production_may_be_locked(repo: Repo):
     repo.add("0001_base", USERS + MANY)
     repo.commit()

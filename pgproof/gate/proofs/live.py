@@ -50,10 +50,10 @@ def prove(trial: Trial) -> Outcome:
     hazards = list(find_hazards(rehearsal.statements, sizes))
     findings = tuple(_tell(each, traffic, sizes) for each in hazards)
     seconds = {str(each.at): value for each in rehearsal.statements if (value := estimate(each, sizes)) is not None}
-    return Outcome(findings, _note(rehearsal, traffic), evidence=Live(rehearsal, traffic, seconds))
+    return Outcome(findings, _note(trial, rehearsal, traffic), evidence=Live(rehearsal, traffic, seconds))
 
 
-def _note(rehearsal: Rehearsal, traffic: Traffic) -> str:
+def _note(trial: Trial, rehearsal: Rehearsal, traffic: Traffic) -> str:
     number, most = len(rehearsal.statements), max(rehearsal.rows.values(), default=0)
     longest = max(traffic.longest.values(), default=0.0)
     waited = (
@@ -61,7 +61,8 @@ def _note(rehearsal: Rehearsal, traffic: Traffic) -> str:
         if traffic.calls
         else ""
     )
-    return f"{many(number, 'statement')}, tables of up to {most:,} rows{waited}"
+    small = "".join(f"; {table} has fewer: {why}" for table, why in trial.small.items())
+    return f"{many(number, 'statement')}, tables of up to {most:,} rows{waited}{small}"
 
 
 def _tell(hazard: Hazard, traffic: Traffic, sizes: Sizes) -> Finding:
