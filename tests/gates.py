@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pgproof.gate.proofs import ProofFunction
     from pgproof.settings import Settings
 
-_GIT = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
+GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
+"""The program, as whoever has no settings of their own can commit with it."""
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Repo:
         self.settings = replace(self.settings, **settings)
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *_GIT, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
+        done = subprocess.run([*GIT, *arguments], cwd=self.root, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
     def put(self, name: str, text: str) -> Path:

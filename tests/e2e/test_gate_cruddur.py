@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.gates import GIT
 
 ROOT = Path(__file__).parents[2]
 # Without schema.sql, which would need a dump of the new schema for each of these.
 PARTS = ("pyproject.toml", "tasks.py", "migrations", "seeds", "queries", "tests/contracts")
-GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from pgproof.pg.database import connect
 from pgproof.pg.server import choose_server
 from pgproof.settings import read_settings
 from tests.e2e.conftest import BIN, PATIENCE, Project
+from tests.gates import GIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
 _OURS = "SELECT datname FROM pg_database WHERE starts_with(datname, 'pgproof_test_')"
 _MIDST = """
 SELECT pid FROM pg_stat_activity
@@ -35,7 +35,7 @@ def repository(environ: dict[str, str], tmp_path: Path) -> Project:
     project.fill()
     project.write("migrations/HEAD", "0003_add_bio_to_users\n")
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "the shop"]):
-        subprocess.run([*_GIT, *words], cwd=project.root, check=True, capture_output=True)
+        subprocess.run([*GIT, *words], cwd=project.root, check=True, capture_output=True)
     project.write("migrations/0004_wait.sql", "SELECT pg_sleep(100);\n")
     project.write("migrations/0004_wait.rollback.sql", "SELECT 1;\n")
     project.write("migrations/HEAD", "0004_wait\n")

@@ -14,18 +14,18 @@ from psycopg.conninfo import conninfo_to_dict
 from pgproof.pg.server import choose_server
 from pgproof.settings import read_settings
 from tests.e2e.conftest import Project
+from tests.gates import GIT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
 _PASSWORD = "s3cret-word"  # noqa: S105 - looked for in what is written
 _SAFE = "ALTER TABLE users ADD COLUMN website text;\n"
 _DANGEROUS = "ALTER TABLE posts ALTER COLUMN id TYPE bigint;\n"
 
 
 def git(project: Project, *words: str) -> None:
-    subprocess.run([*_GIT, *words], cwd=project.root, check=True, capture_output=True)
+    subprocess.run([*GIT, *words], cwd=project.root, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
