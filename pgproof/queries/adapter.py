@@ -25,54 +25,17 @@ if TYPE_CHECKING:
     from psycopg import BaseConnection
 
     from pgproof.queries.call import Call
+    from pgproof.queries.files import Query
     from pgproof.queries.pool import Terms
+    from pgproof.queries.steps import Cache, Steps
 
 C = TypeVar("C", Connection[Any], AsyncConnection[Any])
 
 
-class Adapter(ABC, Generic[C]):
-    """Named queries on a pool's connections, or on one connection, which stays the caller's to open and to close.
+class Asking(ABC):
+    """What queries are asked by name."""
 
-    A call is a transaction of its own, unless it stands in `with db.transaction():`. On a connection that somebody
-    else has begun a transaction on, as a test's fixture does, it is a savepoint of its own instead, so that a call
-    that fails there undoes as much as it would in production: itself.
-
-    What a transaction holds is known by context: another thread, or a task begun outside of it, has no part in it.
-    """
-
-    def __init__(
-        self,
-        url: str | C,
-        queries: Queries | Path | str | None = None,
-        *,
-        min_size: int = 1,
-        max_size: int = 10,
-        timeout: float = 10,
-    ) -> None:
-        """Read the queries; nothing is connected before the first call.
-
-        Args:
-            url: of the database; or a connection in autocommit.
-            queries: their folder; by default `queries/` of the project that the program runs in.
-            min_size: how many connections the pool keeps open.
-            max_size: how many it may have.
-            timeout: how many seconds a call waits for one of them.
-
-        Raises:
-            SettingsError: the URL cannot be read.
-            SqlFileError: a file of the folder is not a named query.
-            QueryError: there is no such folder, or nobody would commit on that connection.
-        """
-        self.queries = queries if isinstance(queries, Queries) else _read_folder(queries)
-        self._held: ContextVar[_Held[C] | None] = ContextVar("pgproof transaction", default=None)
-        self._given: C | None = None
-        if isinstance(url, str):
-            from pgproof.queries.pool import Terms
-
-            self._pool = self._make_pool(Terms(url, min_size, max_size, timeout))
-        else:
-            _check_autocommit(url)
-            self._given = url
+    queries: Queries
 
     def run(self, name: str, /, *, row: type[Any] | None = None, **parameters: object) -> Any:  # noqa: ANN401
         """Run a query; `db.activities.home(…)` is `db.run("activities.home", …)`. An AsyncDatabase is awaited for it.
@@ -90,7 +53,7 @@ class Adapter(ABC, Generic[C]):
             ServerUnavailable: the connection is lost, or none is to be had.
             SqlFileError: the file cannot be run.
         """
-        return self._ask(call_for_rows(self.queries[name], row, parameters))
+        return self._answer(call_for_rows(self.queries[name], row, parameters))
 
     def json(self, name: str, /, **parameters: object) -> Any:  # noqa: ANN401
         """Run a query and return its answer as JSON text that the server wrote. An AsyncDatabase is awaited for it.
@@ -102,7 +65,7 @@ class Adapter(ABC, Generic[C]):
         Raises:
             QueryError: the query returns affected, or the server cannot write it as JSON; and all that `run` raises.
         """
-        return self._ask(call_for_json(self.queries[name], parameters))
+        return self._answer(call_for_json(self.queries[name], parameters))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name.startswith("_"):  # no query does, and Python asks for many, also before __init__
@@ -113,12 +76,84 @@ class Adapter(ABC, Generic[C]):
         return [*super().__dir__(), *{query.name.partition(".")[0] for query in self.queries}]
 
     @abstractmethod
+    def _answer(self, call: Call) -> Any:  # noqa: ANN401
+        """Give what comes of a call, from the database or from its cache."""
+
+
+class Adapter(Asking, Generic[C]):
+    """Named queries on a pool's connections, or on one connection, which stays the caller's to open and to close.
+
+    A call is a transaction of its own, unless it stands in `with db.transaction():`. On a connection that somebody
+    else has begun a transaction on, as a test's fixture does, it is a savepoint of its own instead, so that a call
+    that fails there undoes as much as it would in production: itself.
+
+    What a transaction holds is known by context: another thread, or a task begun outside of it, has no part in it.
+    """
+
+    def __init__(
+        self,
+        url: str | C,
+        queries: Queries | Path | str | None = None,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        timeout: float = 10,
+        cache: Cache | None = None,
+    ) -> None:
+        """Read the queries; nothing is connected before the first call.
+
+        Args:
+            url: of the database; or a connection in autocommit.
+            queries: their folder; by default `queries/` of the project that the program runs in.
+            min_size: how many connections the pool keeps open.
+            max_size: how many it may have.
+            timeout: how many seconds a call waits for one of them.
+            cache: answers queries with a `-- cache:` line, such as a `pgproof.cache.Cache`.
+
+        Raises:
+            SettingsError: the URL cannot be read.
+            SqlFileError: a file of the folder is not a named query.
+            QueryError: there is no such folder, or nobody would commit on that connection.
+        """
+        self.queries = queries if isinstance(queries, Queries) else _read_folder(queries)
+        self._held: ContextVar[_Held[C] | None] = ContextVar("pgproof transaction", default=None)
+        self._given: C | None = None
+        self._cache = cache
+        if cache:
+            cache.attach(None if isinstance(url, str) else url)
+        if isinstance(url, str):
+            from pgproof.queries.pool import Terms
+
+            self._pool = self._make_pool(Terms(url, min_size, max_size, timeout))
+        else:
+            _check_autocommit(url)
+            self._given = url
+
+    @abstractmethod
     def _make_pool(self, terms: Terms) -> Any:  # noqa: ANN401
         """Make the pool that connections are lent from; it opens itself."""
 
+    def fresh(self) -> Fresh:
+        """Ask the database itself, whatever the cache has: `db.fresh().activities.home(…)`."""
+        return Fresh(self)
+
     @abstractmethod
-    def _ask(self, call: Call) -> Any:  # noqa: ANN401
-        """Send a call and give what comes of it."""
+    def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
+        """Perform a cache's steps for a call, or send it."""
+
+    def _answer(self, call: Call) -> Any:  # noqa: ANN401
+        return self._run_call(call, self._cache.answer(call) if self._cache and self._is_between(call) else None)
+
+    def _answer_fresh(self, call: Call) -> Any:  # noqa: ANN401
+        return self._run_call(call, self._cache.fresh(call) if self._cache and self._is_between(call) else None)
+
+    def _is_between(self, call: Call) -> bool:
+        """Whether a call stands between transactions: inside of one, what is read may never be for others to see."""
+        held = self._held.get()
+        if held is not None and held.connection is not None:
+            held.queries[call.query.name] = call.query
+            return False
+        return self._given is None or self._given.pgconn.transaction_status == TransactionStatus.IDLE
 
     @property
     def _in_hand(self) -> C | None:
@@ -135,6 +170,14 @@ class Adapter(ABC, Generic[C]):
     def _is_held(self) -> bool:
         held = self._held.get()
         return held is not None and held.connection is not None
+
+    def _ended(self) -> Steps[None] | None:
+        """Return what the cache has to do now that a transaction may have been the outermost one, and has ended."""
+        held = self._held.get()
+        if self._cache is None or held is None or held.connection is not None or not held.queries:
+            return None
+        queries, held.queries = held.queries, {}
+        return self._cache.announce(list(queries.values()))
 
     @contextmanager
     def _hold(self, connection: C) -> Iterator[_Between]:
@@ -158,6 +201,7 @@ class _Held(Generic[C]):
 
     def __init__(self, connection: C) -> None:
         self.connection: C | None = connection
+        self.queries: dict[str, Query] = {}
 
 
 class _Between:
@@ -172,10 +216,21 @@ class _Between:
         self.error = error
 
 
+class Fresh(Asking):
+    """A `Database` past its cache."""
+
+    def __init__(self, adapter: Adapter[Any]) -> None:
+        self.queries = adapter.queries
+        self._adapter = adapter
+
+    def _answer(self, call: Call) -> Any:  # noqa: ANN401
+        return self._adapter._answer_fresh(call)  # noqa: SLF001
+
+
 class Namespace:
     """A folder of queries, as an attribute of a `Database`."""
 
-    def __init__(self, database: Adapter[Any], name: str) -> None:
+    def __init__(self, database: Asking, name: str) -> None:
         self._database = database
         self._name = name
 
@@ -190,7 +245,7 @@ class Namespace:
         return list({name.removeprefix(before).partition(".")[0] for name in names if name.startswith(before)})
 
 
-def _reach(database: Adapter[Any], name: str) -> Any:  # noqa: ANN401
+def _reach(database: Asking, name: str) -> Any:  # noqa: ANN401
     """Return the query or the folder of a dotted name."""
     if name in database.queries.folders:
         return Namespace(database, name)

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import ExecStatus
-from psycopg.rows import class_row, dict_row, scalar_row, tuple_row
 
 from pgproof.errors import NotOneRow, QueryError
 from pgproof.queries.refusal import ERRORS, explain
@@ -17,10 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import AsyncRawCursor, BaseConnection, RawCursor
-    from psycopg.rows import RowMaker
+    from psycopg.abc import AdaptContext
 
     from pgproof.queries.command import Command
     from pgproof.queries.files import Query
+    from pgproof.queries.result import Result
+
+    # Makes a row of its values, and of the names of their columns.
+    RowOf = Callable[[Sequence[str], Sequence[Any]], Any]
 
     Cursor = RawCursor[Any] | AsyncRawCursor[Any]
 
@@ -30,16 +33,26 @@ class Call:
     """One call of a query; who does the I/O sends the command and fetches all rows if `fetches` says so.
 
     Attributes:
+        row_of: makes a row of names and values.
         fetches: sees whether the answer is what the file promises, before any of it is read; False if only the
             number of rows counts.
         give: makes what the caller gets of the rows, or of their number.
     """
 
+    query: Query
     command: Command
     values: list[object]
-    row_factory: Callable[[Any], RowMaker[Any]]
+    row_of: RowOf
     fetches: Callable[[Cursor], bool]
     give: Callable[[Any], Any]
+
+    def row_factory(self, cursor: Any) -> Callable[[Sequence[Any]], Any]:  # noqa: ANN401
+        """Make rows as psycopg's cursors want it."""
+        return partial(self.row_of, _names(cursor))
+
+    def load(self, result: Result, context: AdaptContext | None = None) -> Any:  # noqa: ANN401
+        """Make of a result what the caller gets; one that was kept gives what the server would have given."""
+        return self.give([self.row_of(result.names, values) for values in result.load(context)])
 
     @contextmanager
     def explained(self, connection: BaseConnection[Any]) -> Iterator[None]:
@@ -54,7 +67,7 @@ def call_for_rows(query: Query, row: type[Any] | None, parameters: Mapping[str, 
     """Make the call of `run`."""
     command = query.command
     values = command.bind(parameters)
-    return Call(command, values, _row_factory(query, row), partial(_check, query), _GIVE[query.returns])
+    return Call(query, command, values, _row_of(query, row), partial(_check, query), _GIVE[query.returns])
 
 
 def call_for_json(query: Query, parameters: Mapping[str, object]) -> Call:
@@ -62,7 +75,8 @@ def call_for_json(query: Query, parameters: Mapping[str, object]) -> Call:
     from pgproof.queries.jsontext import give_json
 
     command = query.json_command
-    return Call(command, command.bind(parameters), tuple_row, lambda _: True, partial(give_json, query))
+    values = command.bind(parameters)
+    return Call(query, command, values, _tuple_of, lambda _: True, partial(give_json, query))
 
 
 def gives_too_many_or_few(query: Query, rows: int) -> bool:
@@ -107,27 +121,39 @@ def _check(query: Query, cursor: Cursor) -> bool:
     answer = cursor.pgresult
     if answer is None or answer.status != ExecStatus.TUPLES_OK:
         raise QueryError(f"it returns {query.returns}, but the server gave no rows", at=query.command.at)
-    names = [answer.fname(number) or b"" for number in range(answer.nfields)]  # `description` costs as much as the call
-    check_columns(query, [name.decode(errors="replace") for name in names])
+    check_columns(query, _names(cursor))
     check_number(query, cursor.rowcount)
     return True
 
 
-def _row_factory(query: Query, row: type[Any] | None) -> Callable[[Any], RowMaker[Any]]:
+def _names(cursor: Any) -> list[str]:  # noqa: ANN401
+    """Return the names of a cursor's columns; its `description` costs as much as the call."""
+    answer = cursor.pgresult
+    return [(answer.fname(number) or b"").decode(errors="replace") for number in range(answer.nfields)]
+
+
+def _row_of(query: Query, row: type[Any] | None) -> RowOf:
     if row is None:
-        return scalar_row if query.returns == "value" else dict_row
+        return _value_of if query.returns == "value" else _dict_of
     if query.returns in ("value", "affected"):
         raise QueryError(f"{query.name} returns {query.returns}, of which no {row.__name__} is made")
-    return partial(_made_with_care, query, row)
+    return partial(_object_of, query, row)
 
 
-def _made_with_care(query: Query, row: type[Any], cursor: Any) -> RowMaker[Any]:  # noqa: ANN401
-    make = class_row(row)(cursor)
+def _dict_of(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(names, values, strict=True))
 
-    def make_row(values: Sequence[Any]) -> Any:  # noqa: ANN401
-        try:
-            return make(values)
-        except TypeError as error:
-            raise QueryError(f"the columns do not make the row: {error}", at=query.command.at) from error
 
-    return make_row
+def _value_of(_: Sequence[str], values: Sequence[Any]) -> Any:  # noqa: ANN401
+    return values[0] if values else None
+
+
+def _tuple_of(_: Sequence[str], values: Sequence[Any]) -> Sequence[Any]:
+    return values
+
+
+def _object_of(query: Query, row: type[Any], names: Sequence[str], values: Sequence[Any]) -> Any:  # noqa: ANN401
+    try:
+        return row(**dict(zip(names, values, strict=True)))
+    except TypeError as error:
+        raise QueryError(f"the columns do not make the row: {error}", at=query.command.at) from error

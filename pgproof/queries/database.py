@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
+from psycopg.rows import tuple_row
 
 from pgproof.queries.adapter import Adapter
+from pgproof.queries.result import Result
+from pgproof.queries.steps import Do, Fetch, Join, Pause, Select, Send, Spawn, drive, drive_async
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from typing import Self
 
+    from psycopg.pq.abc import PGresult
+
     from pgproof.queries.call import Call
     from pgproof.queries.pool import AsyncPool, Pool, Terms
+    from pgproof.queries.steps import Step, Steps
 
 
 class Database(Adapter[Connection[Any]]):
@@ -31,8 +41,12 @@ class Database(Adapter[Connection[Any]]):
             QueryFailed: the server refused to commit, as it does when a deferred constraint is violated.
             ServerUnavailable: the connection is lost, or none is to be had.
         """
-        with self.connection() as connection, self._hold(connection) as between, connection.transaction(), between:
-            yield
+        try:
+            with self.connection() as connection, self._hold(connection) as between, connection.transaction(), between:
+                yield
+        finally:
+            if steps := self._ended():
+                drive(steps, self._perform)
 
     def connection(self) -> AbstractContextManager[Connection[Any]]:
         """Lend a connection for what is no query, such as COPY; in a transaction it is the transaction's."""
@@ -40,6 +54,8 @@ class Database(Adapter[Connection[Any]]):
 
     def close(self) -> None:
         """Close the pool; a connection that was given stays open."""
+        if "_aside" in vars(self):
+            self._aside.shutdown()
         if not self._given:
             self._pool.close()
 
@@ -54,7 +70,42 @@ class Database(Adapter[Connection[Any]]):
 
         return Pool(terms)
 
-    def _ask(self, call: Call) -> Any:  # noqa: ANN401
+    @cached_property
+    def _aside(self) -> ThreadPoolExecutor:
+        """Threads for what nobody waits for."""
+        return ThreadPoolExecutor(2, "pgproof cache")
+
+    def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
+        return self._send(call) if steps is None else drive(steps, self._perform)
+
+    def _perform(self, step: Step) -> Any:  # noqa: ANN401, PLR0911
+        match step:
+            case Do(backend, method, arguments):
+                return getattr(backend, method)(*arguments)
+            case Select(text, values):
+                return self._select(text, values)
+            case Send(call):
+                return self._send(call)
+            case Fetch(call):
+                return self._fetch(call)
+            case Join(future, timeout):
+                return future.result(timeout)
+            case Pause(seconds):
+                return time.sleep(seconds)
+            case Spawn(steps):
+                return self._aside.submit(drive, steps, self._perform)
+
+    def _send(self, call: Call) -> Any:  # noqa: ANN401
+        with self._ask(call) as cursor:
+            return call.give(cursor.fetchall() if call.fetches(cursor) else cursor.rowcount)
+
+    def _fetch(self, call: Call) -> Result:
+        with self._ask(call) as cursor:
+            call.fetches(cursor)
+            return Result.of(cast("PGresult", cursor.pgresult))
+
+    @contextmanager
+    def _ask(self, call: Call) -> Iterator[RawCursor[Any]]:
         with (
             self.connection() as connection,
             call.explained(connection),
@@ -62,7 +113,12 @@ class Database(Adapter[Connection[Any]]):
         ):
             with self._scope(connection):
                 cursor.execute(call.command.sql, call.values)
-            return call.give(cursor.fetchall() if call.fetches(cursor) else cursor.rowcount)
+            yield cursor
+
+    def _select(self, text: str, values: Sequence[object]) -> list[Any]:
+        with self.connection() as connection, RawCursor(connection, row_factory=tuple_row) as cursor:
+            cursor.execute(text, values)
+            return cursor.fetchall() if cursor.description else []
 
 
 class AsyncDatabase(Adapter[AsyncConnection[Any]]):
@@ -73,11 +129,15 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """See `Database.transaction`."""
-        async with self.connection() as connection:
-            with self._hold(connection) as between:
-                async with connection.transaction():
-                    with between:
-                        yield
+        try:
+            async with self.connection() as connection:
+                with self._hold(connection) as between:
+                    async with connection.transaction():
+                        with between:
+                            yield
+        finally:
+            if steps := self._ended():
+                await drive_async(steps, self._perform)
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
         """See `Database.connection`."""
@@ -85,6 +145,8 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
 
     async def close(self) -> None:
         """See `Database.close`."""
+        if "_aside" in vars(self):
+            await asyncio.gather(*self._aside, return_exceptions=True)
         if not self._given:
             await self._pool.close()
 
@@ -99,10 +161,53 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
 
         return AsyncPool(terms)
 
-    async def _ask(self, call: Call) -> Any:  # noqa: ANN401
+    @cached_property
+    def _aside(self) -> set[asyncio.Task[Any]]:
+        """Tasks that nobody waits for; one that nobody holds could vanish."""
+        return set()
+
+    async def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
+        return await self._send(call) if steps is None else await drive_async(steps, self._perform)
+
+    async def _perform(self, step: Step) -> Any:  # noqa: ANN401, PLR0911
+        match step:
+            case Do(backend, method, arguments):
+                return await getattr(backend, f"a{method}")(*arguments)
+            case Select(text, values):
+                return await self._select(text, values)
+            case Send(call):
+                return await self._send(call)
+            case Fetch(call):
+                return await self._fetch(call)
+            case Join(future, timeout):
+                return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), timeout)
+            case Pause(seconds):
+                return await asyncio.sleep(seconds)
+            case Spawn(steps):
+                task = asyncio.create_task(drive_async(steps, self._perform))
+                self._aside.add(task)
+                task.add_done_callback(self._aside.discard)
+                return task
+
+    async def _send(self, call: Call) -> Any:  # noqa: ANN401
+        async with self._ask(call) as cursor:
+            return call.give(await cursor.fetchall() if call.fetches(cursor) else cursor.rowcount)
+
+    async def _fetch(self, call: Call) -> Result:
+        async with self._ask(call) as cursor:
+            call.fetches(cursor)
+            return Result.of(cast("PGresult", cursor.pgresult))
+
+    @asynccontextmanager
+    async def _ask(self, call: Call) -> AsyncIterator[AsyncRawCursor[Any]]:
         async with self.connection() as connection:
             with call.explained(connection):
                 async with AsyncRawCursor(connection, row_factory=call.row_factory) as cursor:
                     async with self._scope(connection):
                         await cursor.execute(call.command.sql, call.values)
-                    return call.give(await cursor.fetchall() if call.fetches(cursor) else cursor.rowcount)
+                    yield cursor
+
+    async def _select(self, text: str, values: Sequence[object]) -> list[Any]:
+        async with self.connection() as connection, AsyncRawCursor(connection, row_factory=tuple_row) as cursor:
+            await cursor.execute(text, values)
+            return await cursor.fetchall() if cursor.description else []

@@ -25,9 +25,9 @@ Returns = Literal["many", "one", "maybe", "value", "affected"]
 SHAPES: tuple[Returns, ...] = get_args(Returns)
 
 # What `Database` and `AsyncDatabase` call their own.
-RESERVED = frozenset(("close", "connection", "json", "queries", "run", "transaction"))
+RESERVED = frozenset(("close", "connection", "fresh", "json", "queries", "run", "transaction"))
 # Lines of the leading comment that are for the tool, not for a reader.
-DIRECTIVES = frozenset(("returns", "plan", "not_null", "nullable"))
+DIRECTIVES = frozenset(("returns", "plan", "not_null", "nullable", "cache"))
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _COMMENT = re.compile(r"\s*--\s?(?P<text>.*?)\s*")
 

@@ -1,0 +1,38 @@
+"""Watched tables in, a version of each out, which a commit that writes to it changes: from Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pgproof.queries.steps import Select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pgproof.queries.steps import Steps
+
+_VERSIONS = """
+SELECT t.name, (t.version + coalesce(w.step, 0))::text, w.many
+FROM pgproof_cache.tables AS t
+CROSS JOIN LATERAL (
+    SELECT sum(step) AS step, count(*) AS many FROM pgproof_cache.writes WHERE writes.name = t.name
+) AS w
+WHERE t.name = ANY ($1::text[])
+"""
+QUERY = "query:"  # before the name of a query that can be flushed as a table can be written
+_COMPACT = "SELECT pgproof_cache.compact()"
+_AT_MOST = 200  # rows to add up at each look; beyond that they are added up for good
+
+
+def fetch_versions(names: Iterable[str]) -> Steps[Mapping[str, str]]:
+    """Read versions as of now, in one statement, so at one moment; what is not watched is not in it.
+
+    Raises:
+        psycopg.Error, PgproofError: as the database does.
+    """
+    asked = list(names)
+    found = yield Select(_VERSIONS, [asked])
+    if any(many > _AT_MOST for _, _, many in found):
+        yield Select(_COMPACT)
+    never_flushed = {name: "0" for name in asked if name.startswith(QUERY)}
+    return never_flushed | {name: version for name, version, _ in found}
