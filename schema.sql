@@ -2,6 +2,137 @@
 
 SET check_function_bodies = false; -- a function may come before the table it reads
 
+-- Name: pgproof_cache; Type: SCHEMA; Schema: -
+CREATE SCHEMA pgproof_cache;
+
+-- Name: SCHEMA pgproof_cache; Type: COMMENT; Schema: -
+COMMENT ON SCHEMA pgproof_cache IS 'What pgproof''s cache knows of writes.';
+
+-- Name: compact(); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.compact() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF pg_try_advisory_xact_lock(hashtextextended('pgproof_cache.compact', 0)) THEN
+        WITH counted AS (
+            DELETE FROM pgproof_cache.writes RETURNING name, step
+        ), total AS (
+            SELECT name, sum(step) AS step FROM counted GROUP BY name
+        )
+        UPDATE pgproof_cache.tables AS t SET version = t.version + total.step
+        FROM total WHERE t.name = total.name;
+    END IF;
+END $$;
+
+-- Name: flush(text[]); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.flush(flushed text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    INSERT INTO pgproof_cache.tables (name) SELECT unnest(flushed) ON CONFLICT DO NOTHING;
+    INSERT INTO pgproof_cache.writes (name) SELECT unnest(flushed);
+$$;
+
+-- Name: note_migration(); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.note_migration() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO pgproof_cache.writes (name) SELECT name FROM pgproof_cache.tables;
+    RETURN NULL;
+END $$;
+
+-- Name: note_write(); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.note_write() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO pgproof_cache.writes (name) VALUES (TG_ARGV[0]);
+    RETURN NULL;
+END $$;
+
+-- Name: report(uuid, jsonb); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.report(process uuid, report jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    INSERT INTO pgproof_cache.processes (process, report) VALUES ($1, $2)
+    ON CONFLICT (process) DO UPDATE SET report = $2, reported_at = now();
+    DELETE FROM pgproof_cache.processes WHERE reported_at < now() - interval '1 day';
+$_$;
+
+-- Name: sweep(); Type: FUNCTION; Schema: pgproof_cache
+CREATE FUNCTION pgproof_cache.sweep() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    DELETE FROM pgproof_cache.entries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM pgproof_cache.entries WHERE expires_at <= now()
+        ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ));
+$$;
+
+-- Name: deliveries; Type: TABLE; Schema: pgproof_cache
+CREATE TABLE pgproof_cache.deliveries (
+    store text NOT NULL,
+    name text NOT NULL,
+    version numeric NOT NULL
+);
+
+-- Name: TABLE deliveries; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON TABLE pgproof_cache.deliveries IS 'The outbox: up to which version a store outside was told.';
+
+-- Name: entries; Type: TABLE; Schema: pgproof_cache
+CREATE UNLOGGED TABLE pgproof_cache.entries (
+    role name DEFAULT CURRENT_USER NOT NULL,
+    key bytea NOT NULL,
+    value bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+-- Name: TABLE entries; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON TABLE pgproof_cache.entries IS 'Results, where Postgres is the backend; empty after a crash.';
+
+-- Name: COLUMN entries.key; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON COLUMN pgproof_cache.entries.key IS 'UTF-8, whatever the database''s encoding and collation.';
+
+-- Name: processes; Type: TABLE; Schema: pgproof_cache
+CREATE TABLE pgproof_cache.processes (
+    process uuid NOT NULL,
+    report jsonb NOT NULL,
+    reported_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+-- Name: TABLE processes; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON TABLE pgproof_cache.processes IS 'What each process of the application counts; one row each.';
+
+-- Name: tables; Type: TABLE; Schema: pgproof_cache
+CREATE TABLE pgproof_cache.tables (
+    name text NOT NULL,
+    version numeric DEFAULT hashtextextended((gen_random_uuid())::text, (0)::bigint) NOT NULL
+);
+
+-- Name: TABLE tables; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON TABLE pgproof_cache.tables IS 'Watched tables, and queries that were flushed; one row each.';
+
+-- Name: COLUMN tables.version; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON COLUMN pgproof_cache.tables.version IS 'The sum of all steps that were added up already.';
+
+-- Name: writes; Type: TABLE; Schema: pgproof_cache
+CREATE TABLE pgproof_cache.writes (
+    name text NOT NULL,
+    step bigint DEFAULT hashtextextended((gen_random_uuid())::text, (0)::bigint) NOT NULL
+);
+
+-- Name: TABLE writes; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON TABLE pgproof_cache.writes IS 'Statements that wrote, and are not added up yet.';
+
+-- Name: COLUMN writes.step; Type: COMMENT; Schema: pgproof_cache
+COMMENT ON COLUMN pgproof_cache.writes.step IS 'By how much it changes the version: random, so none comes back.';
+
 -- Name: activities; Type: TABLE; Schema: public
 CREATE TABLE public.activities (
     uuid uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -251,6 +382,26 @@ COMMENT ON COLUMN public.user_counts.followers_count IS 'How many people read th
 -- Name: COLUMN user_counts.following_count; Type: COMMENT; Schema: public
 COMMENT ON COLUMN public.user_counts.following_count IS 'How many people they read.';
 
+-- Name: deliveries deliveries_pkey; Type: CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (store, name);
+
+-- Name: entries entries_pkey; Type: CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.entries
+    ADD CONSTRAINT entries_pkey PRIMARY KEY (role, key);
+
+-- Name: processes processes_pkey; Type: CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.processes
+    ADD CONSTRAINT processes_pkey PRIMARY KEY (process);
+
+-- Name: tables tables_pkey; Type: CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.tables
+    ADD CONSTRAINT tables_pkey PRIMARY KEY (name);
+
+-- Name: writes writes_pkey; Type: CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.writes
+    ADD CONSTRAINT writes_pkey PRIMARY KEY (name, step);
+
 -- Name: activities activities_pkey; Type: CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.activities
     ADD CONSTRAINT activities_pkey PRIMARY KEY (uuid);
@@ -274,6 +425,12 @@ ALTER TABLE ONLY public.users
 -- Name: users users_pkey; Type: CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (uuid);
+
+-- Name: deliveries_by_name; Type: INDEX; Schema: pgproof_cache
+CREATE INDEX deliveries_by_name ON pgproof_cache.deliveries USING btree (name);
+
+-- Name: entries_by_expiry; Type: INDEX; Schema: pgproof_cache
+CREATE INDEX entries_by_expiry ON pgproof_cache.entries USING btree (expires_at);
 
 -- Name: activities_created_at_uuid_idx; Type: INDEX; Schema: public
 CREATE INDEX activities_created_at_uuid_idx ON public.activities USING btree (created_at DESC, uuid DESC);
@@ -304,6 +461,35 @@ CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 
 -- Name: users_handle_key; Type: INDEX; Schema: public
 CREATE UNIQUE INDEX users_handle_key ON public.users USING btree (lower(handle));
+
+-- Name: activities pgproof_cache; Type: TRIGGER; Schema: public
+CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.activities FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.activities');
+
+ALTER TABLE public.activities ENABLE ALWAYS TRIGGER pgproof_cache;
+
+-- Name: follows pgproof_cache; Type: TRIGGER; Schema: public
+CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.follows FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.follows');
+
+ALTER TABLE public.follows ENABLE ALWAYS TRIGGER pgproof_cache;
+
+-- Name: likes pgproof_cache; Type: TRIGGER; Schema: public
+CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.likes FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.likes');
+
+ALTER TABLE public.likes ENABLE ALWAYS TRIGGER pgproof_cache;
+
+-- Name: reposts pgproof_cache; Type: TRIGGER; Schema: public
+CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.reposts FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.reposts');
+
+ALTER TABLE public.reposts ENABLE ALWAYS TRIGGER pgproof_cache;
+
+-- Name: users pgproof_cache; Type: TRIGGER; Schema: public
+CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.users FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.users');
+
+ALTER TABLE public.users ENABLE ALWAYS TRIGGER pgproof_cache;
+
+-- Name: deliveries deliveries_name_fkey; Type: FK CONSTRAINT; Schema: pgproof_cache
+ALTER TABLE ONLY pgproof_cache.deliveries
+    ADD CONSTRAINT deliveries_name_fkey FOREIGN KEY (name) REFERENCES pgproof_cache.tables(name) ON DELETE CASCADE;
 
 -- Name: activities activities_reply_to_activity_uuid_fkey; Type: FK CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.activities
@@ -336,3 +522,21 @@ ALTER TABLE ONLY public.reposts
 -- Name: reposts reposts_user_uuid_fkey; Type: FK CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.reposts
     ADD CONSTRAINT reposts_user_uuid_fkey FOREIGN KEY (user_uuid) REFERENCES public.users(uuid) ON DELETE CASCADE;
+
+-- Name: entries; Type: ROW SECURITY; Schema: pgproof_cache
+ALTER TABLE pgproof_cache.entries ENABLE ROW LEVEL SECURITY;
+
+-- Name: entries own; Type: POLICY; Schema: pgproof_cache
+CREATE POLICY own ON pgproof_cache.entries USING ((role = CURRENT_USER));
+
+-- Name: SCHEMA pgproof_cache; Type: ACL; Schema: -
+GRANT USAGE ON SCHEMA pgproof_cache TO PUBLIC;
+
+-- Name: TABLE entries; Type: ACL; Schema: pgproof_cache
+GRANT SELECT,INSERT,UPDATE ON TABLE pgproof_cache.entries TO PUBLIC;
+
+-- Name: TABLE tables; Type: ACL; Schema: pgproof_cache
+GRANT SELECT ON TABLE pgproof_cache.tables TO PUBLIC;
+
+-- Name: TABLE writes; Type: ACL; Schema: pgproof_cache
+GRANT SELECT ON TABLE pgproof_cache.writes TO PUBLIC;

@@ -27,6 +27,7 @@ _KINDS = {
 }
 ServerKind = Literal["embedded", "container", "url"]
 Where = Literal["own", "always", "never"]
+BackendKind = Literal["memory", "postgres", "momento"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,15 @@ class Settings:
 
     template_megabytes: int = 2000
     """Beyond this total size the templates unused for longest are dropped."""
+
+    cache_backend: BackendKind = "memory"
+    """Where the application's `Cache` keeps results: tasks tell that place of writes, and measure it."""
+
+    cache_name: str = ""
+    """The name in the application's `Cache(name=…)`, where copies of one database share a backend."""
+
+    momento_cache: str = ""
+    """Momento's name for the cache; empty means that of the local database."""
 
     ci: bool = False
     """Set by CI systems (`CI=true`): what skips at a desk fails there."""
@@ -215,6 +225,8 @@ def _convert(name: str, value: Any) -> Any:  # noqa: ANN401
         raise SettingsError(f"unknown server {value!r}", hint="embedded, container or url")
     if name == "templates" and value not in get_args(Where):
         raise SettingsError(f"unknown templates {value!r}", hint="own, always or never")
+    if name == "cache_backend" and value not in get_args(BackendKind):
+        raise SettingsError(f"unknown cache_backend {value!r}", hint="memory, postgres or momento")
     if name in ("lock_timeout", "statement_timeout") and not re.fullmatch(DURATION, str(value)):
         raise SettingsError(f"{name} {value!r} is not a duration", hint="for example 500ms, 5s, 2min")
     kind = _KINDS.get(name, str)

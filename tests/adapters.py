@@ -22,11 +22,16 @@ class Waited:
     """An `AsyncDatabase` that waits for each of its answers, so that one test holds both adapters to one promise."""
 
     def __init__(self, url: str, queries: Path, runner: asyncio.Runner, **options: Any) -> None:
-        self._db = AsyncDatabase(url, queries, **options)
+        self._db: Any = AsyncDatabase(url, queries, **options)
         self._run = runner.run
 
     def __getattr__(self, name: str) -> Any:
         return lambda *names, **given: self._run(getattr(self._db, name)(*names, **given))
+
+    def fresh(self) -> "Waited":
+        fresh = Waited.__new__(Waited)
+        fresh._db, fresh._run = self._db.fresh(), self._run  # noqa: SLF001
+        return fresh
 
     def transaction(self) -> AbstractContextManager[None]:
         return self._waited("transaction")

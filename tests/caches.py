@@ -51,6 +51,15 @@ class Run(Generic[T]):
         assert self.next is not None, f"it never came to {kind.__name__} {method}"
         return self
 
+    def past(self, kind: type[Step], method: str = "") -> "Run[T]":
+        """Stop after a step of this kind."""
+        self.until(kind, method).step()
+        return self
+
+    def hear(self, given: Any, error: BaseException | None = None) -> None:
+        """Go on with what the next step gave or raised: a test performed it, and did something in between."""
+        self._go(given, error)
+
     def finish(self) -> T | None:
         """Perform all that is left; return the answer."""
         while self.next is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgproof.cache.backends.backend import BackendError
 from pgproof.queries.steps import Do, Pause
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pgproof.cache.backends.backend import Backend
     from pgproof.cache.breaker import Breaker
     from pgproof.queries.steps import Steps
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -54,9 +56,17 @@ class Access:
         """Wait; false where there is no time for it, and no waiting."""
         if self._spent + seconds + self.backend.timeout > self.budget:
             return False
-        self._spent += seconds
+        began = self.clock()
         yield Pause(seconds)
+        self._spent += max(seconds, self.clock() - began)
         return True
+
+    def counted(self, steps: Steps[T]) -> Steps[T]:
+        """Perform steps in which another request may wait for the backend in our place; that is our time, too."""
+        began, spent = self.clock(), self._spent
+        given = yield from steps
+        self._spent = max(self._spent, spent + self.clock() - began)
+        return given
 
     def _do(self, method: str, *arguments: Any) -> Steps[Any]:  # noqa: ANN401
         if not self.works or not self._may():

@@ -22,7 +22,7 @@ class Breaker:
             clock: seconds, never backwards.
             window: how many of the latest calls count.
             least: how many failures it takes at least.
-            rest: seconds before a probe.
+            rest: seconds before a probe, and before another one; longer than a call takes.
         """
         self._clock = clock
         self._least = least
@@ -54,6 +54,8 @@ class Breaker:
         """Take note of a call that was answered."""
         with self._lock:
             if self._opened_at is not None:
+                if self._probe_at is None:
+                    return  # it began before the others failed, and says nothing of now
                 self._failures.clear()
             self._opened_at = self._probe_at = None
             self._failures.append(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,16 @@ class Counters:
         """How often what happened, by query and event."""
         with self._lock:
             return dict(self._events)
+
+    def describe(self) -> dict[str, Any]:
+        """Return all of it as JSON has it: `{"events": {"users.show": {"hit": 3}}, "failures": {"TIMEOUT_ERROR": 1}}`.
+
+        The numbers are of one moment each, not all of the same.
+        """
+        events: dict[str, dict[str, int]] = {}
+        for (query, event), many in self.events.items():
+            events.setdefault(query, {})[event] = many
+        return {"events": events, "failures": self.failures}
 
     @property
     def failures(self) -> Mapping[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,7 +12,7 @@ from pgproof.cache.flights import Flights
 from pgproof.cache.known import Known
 from pgproof.cache.tokens import fetch_tokens, replace_token
 from pgproof.cache.versions import fetch_versions
-from pgproof.errors import PgproofError
+from pgproof.errors import PgproofError, QueryError
 from pgproof.queries.steps import Select
 
 if TYPE_CHECKING:
@@ -24,16 +25,36 @@ if TYPE_CHECKING:
     from pgproof.queries.steps import Steps
 
 # What decides how the server reads names and writes values, and whose rights it looks at; and which database it is,
-# because a copy that replaces it under the same name has other rows.
+# because a copy that replaces it under the same name has other rows; and on which timeline, because a standby that took
+# over may lack the last commits, of which something was kept already.
 _SPACES = """
-SELECT md5(concat_ws('|', own, current_user, current_setting('search_path'), current_setting('TimeZone'),
-    current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('bytea_output'),
-    current_setting('extra_float_digits'), current_setting('lc_monetary'))), md5(own)
+SELECT md5(ROW(own, current_user, current_setting('search_path'), current_setting('TimeZone'),
+    current_setting('client_encoding'), current_setting('DateStyle'), current_setting('IntervalStyle'),
+    current_setting('bytea_output'), current_setting('extra_float_digits'), current_setting('lc_monetary'),
+    current_setting('lc_numeric'), current_setting('lc_time'), current_setting('default_text_search_config'),
+    (SELECT array_agg(oid) FROM pg_class WHERE pg_my_temp_schema() <> 0 AND relnamespace = pg_my_temp_schema())
+)::text), md5(own)
 FROM (
-    SELECT concat_ws('|', system_identifier, oid) FROM pg_control_system(), pg_database
-    WHERE datname = current_database()
+    SELECT concat_ws('|', system_identifier, oid, left(pg_walfile_name(pg_current_wal_lsn()), 8))
+    FROM pg_control_system(), pg_database
+    WHERE datname = current_database() AND NOT pg_is_in_recovery()
 ) AS database (own)
 """
+_REST = 10.0  # seconds after which another database may have taken the place of ours unnoticed
+
+
+def fetch_spaces(name: str) -> Steps[tuple[str, str]]:
+    """Ask what the keys of results begin with, and those of tokens, which do not depend on who asks.
+
+    Raises:
+        QueryError: it is a standby; of several, one may be behind the other that versions are read from.
+        psycopg.Error, PgproofError: as the database does.
+    """
+    found = yield Select(_SPACES)
+    if not found:
+        raise QueryError("a standby's results are not kept", hint="give the cache's Database the URL of the primary")
+    [(session, database)] = found
+    return f"{name}{session}", f"{name}{database}"
 
 
 class Current:
@@ -56,9 +77,12 @@ class Current:
         self._clock = clock
         self._in_tokens = in_tokens
         self._known = Known()
+        self._lock = Lock()
         self._due: dict[str, _Due] = {}
         self._spaces: tuple[str, str] | None = None
+        self._look_again_at = 0.0
         self._flights: Flights[Mapping[str, str]] = Flights(patience)
+        self._spaces_flights: Flights[tuple[str, str]] = Flights(patience)
 
     def find(self, names: tuple[str, ...], declaration: Declaration, access: Access) -> Steps[Mapping[str, str] | None]:
         """Return the versions of all names; None where they cannot be known, and no result be shared by them.
@@ -73,12 +97,13 @@ class Current:
             return known
         age = _age(wanted, declaration.lag, asked_at, mark)
         look_up = partial(self._look_up, wanted, declaration, access, asked_at, mark)
-        found = yield from self._flights.share(age, look_up) if age else look_up()
+        look = self._flights.share(age, look_up) if age else look_up()
+        found = yield from access.counted(look) if self._in_tokens and age else look
         versions = known | dict(found)
         if len(versions) == len(names):
             return versions
         access.works = False
-        return {"": age} if age else None
+        return versions | {"": age} if age else None
 
     def _look_up(
         self,
@@ -92,21 +117,25 @@ class Current:
             found = yield from self._fetch_tokens(names, access)
         else:
             found = yield from fetch_versions(names)
-        self._known.keep(found, asked_at, mark)
+        if not self._in_tokens or declaration.mode == "bounded":  # a version is no token
+            self._known.keep(found, asked_at, mark)
         return found
 
-    def bump(self, query: Query, names: Iterable[str], access: Access) -> Steps[None]:
-        """Have everybody look up the versions of what a query may have written."""
+    def bump(self, query: Query, names: Iterable[str] | None, access: Access) -> Steps[None]:
+        """Have everybody look up the versions of what a query may have written; of all that is known if it is None."""
+        names = self._known.names if names is None else names
         self._known.forget(names)
         if names and self._in_tokens:
-            self._due.update({name: _Due(query) for name in names})
+            with self._lock:
+                self._due.update({name: _Due(query) for name in names})
             yield from self._deliver(access)
 
-    def find_spaces(self) -> Steps[tuple[str, str]]:
+    def find_spaces(self, *, anew: bool = False) -> Steps[tuple[str, str]]:
         """Return what the keys of results begin with, and those of tokens, which do not depend on who asks."""
-        if self._spaces is None:
-            [(session, database)] = yield Select(_SPACES)
-            self._spaces = f"{self._name}{session}", f"{self._name}{database}"
+        if anew or self._spaces is None or self._clock() >= self._look_again_at:
+            self._look_again_at = self._clock() + _REST  # meanwhile others go on with what is known
+            look = partial(fetch_spaces, self._name)
+            self._spaces = yield from look() if anew else self._spaces_flights.share("", look)
         return self._spaces
 
     def _fetch_tokens(self, names: Iterable[str], access: Access) -> Steps[Mapping[str, str]]:
@@ -131,8 +160,9 @@ class Current:
             if not done:
                 return
             self._known.forget([name])  # also what was read of it since
-            if self._due.get(name) is due:  # else somebody wrote again while the token was on its way
-                del self._due[name]
+            with self._lock:
+                if self._due.get(name) is due:  # else somebody wrote again while the token was on its way
+                    del self._due[name]
 
 
 class _Due:
@@ -144,4 +174,4 @@ class _Due:
 
 def _age(names: Iterable[str], lag: float, asked_at: float, mark: Mapping[str, int]) -> str:
     """Return the same text for all who may share what one of them finds: within the lag, and no own write between."""
-    return f"{asked_at // lag} {[(name, mark.get(name)) for name in names]}" if lag else ""
+    return f"{lag} {asked_at // lag} {[(name, mark.get(name)) for name in names]}" if lag else ""

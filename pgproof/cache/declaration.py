@@ -123,6 +123,8 @@ def _meaning_problems(query: Query, at: Location, words: Mapping[str, str]) -> I
         yield Problem(at, f"{', '.join(extra)} without ttl", "a result that is kept says for how long: ttl=60s")
     if "ttl" in words and ttl == 0:
         yield Problem(at, "ttl=0 keeps nothing", "leave the line out")
+    if {"ttl", "bumps"} <= set(words):
+        yield Problem(at, "ttl with bumps: what was kept would not be written again", "keep it, or say what it writes")
     if "ttl" in words and query.returns == "affected":
         yield Problem(at, "it returns affected, of which there is nothing to keep", "say bumps=… only")
     if ttl + stale > _LONGEST:

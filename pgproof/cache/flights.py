@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from copy import copy
 from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pgproof.queries.steps import Join
 
@@ -16,8 +17,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Abandoned(Exception):
-    """Who fetched was interrupted."""
+class _Found(NamedTuple, Generic[T]):
+    value: T
+
+
+class _Failed(NamedTuple):
+    error: Exception
+
+
+class _Interrupted(NamedTuple):
+    """Who fetched was stopped, which is nobody else's affair."""
+
+
+_End = _Found[T] | _Failed | _Interrupted
 
 
 class Flights(Generic[T]):
@@ -31,7 +43,7 @@ class Flights(Generic[T]):
         """
         self._patience = patience
         self._lock = Lock()
-        self._under_way: dict[str, Future[T]] = {}
+        self._under_way: dict[str, Future[_End[T]]] = {}
 
     def share(self, key: str, fetch: Callable[[], Steps[T]], joined: Callable[[], None] = lambda: None) -> Steps[T]:
         """Fetch, unless somebody does already: then wait for theirs, and `joined` is told.
@@ -40,35 +52,47 @@ class Flights(Generic[T]):
         before any commit that would have changed them. An error of theirs is everybody's; one who vanishes is replaced.
         """
         while True:
-            mine: Future[T] = Future()
+            mine: Future[_End[T]] = Future()
             with self._lock:
                 theirs = self._under_way.setdefault(key, mine)
             if theirs is mine:
                 return (yield from self._lead(key, mine, fetch))
-            joined()
             try:
-                found: T = yield Join(theirs, self._patience)
+                end = yield Join(theirs, self._patience)
             except TimeoutError:
+                self._end(key, theirs)  # whoever comes now shall not wait for one who may never end
                 return (yield from fetch())
-            except _Abandoned:
-                continue
-            return found
+            if isinstance(end, _Failed):
+                raise _again(end.error)
+            if isinstance(end, _Found):
+                joined()
+                found: T = end.value
+                return found
 
-    def _lead(self, key: str, mine: Future[T], fetch: Callable[[], Steps[T]]) -> Steps[T]:
+    def _lead(self, key: str, mine: Future[_End[T]], fetch: Callable[[], Steps[T]]) -> Steps[T]:
+        end: _End[T] = _Interrupted()
         try:
             found = yield from fetch()
+            end = _Found(found)
         except Exception as error:
-            self._end(key)
-            mine.set_exception(error)
+            end = _Failed(error)
             raise
-        except BaseException:
-            self._end(key)
-            mine.set_exception(_Abandoned())
-            raise
-        self._end(key)
-        mine.set_result(found)
+        finally:
+            self._end(key, mine)
+            mine.set_result(end)
         return found
 
-    def _end(self, key: str) -> None:
+    def _end(self, key: str, flight: Future[_End[T]]) -> None:
         with self._lock:
-            del self._under_way[key]
+            if self._under_way.get(key) is flight:
+                del self._under_way[key]
+
+
+def _again(error: Exception) -> Exception:
+    """Return an error for another caller to raise; one that all raise would gather the tracebacks of all."""
+    try:
+        another = copy(error)
+    except Exception:  # noqa: BLE001  (an error that cannot be copied is better than none)
+        return error
+    another.__cause__ = error.__cause__
+    return another

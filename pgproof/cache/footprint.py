@@ -7,7 +7,7 @@ cascade. What a function does to tables does not show; the query's `-- cache:` l
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,6 +15,7 @@ from psycopg import sql
 
 from pgproof.cache.declaration import read_declaration
 from pgproof.cache.flights import Flights
+from pgproof.cache.relations import fetch_functions, fetch_missing, fetch_relations, tags_of
 from pgproof.cache.tables import read_names
 from pgproof.cache.versions import QUERY
 from pgproof.errors import PgproofError, SqlFileError
@@ -22,44 +23,20 @@ from pgproof.queries.steps import Select
 from pgproof.sqltext import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
+    from pgproof.cache.access import Access
     from pgproof.cache.declaration import Declaration
+    from pgproof.cache.tables import Names
     from pgproof.queries import Query
     from pgproof.queries.steps import Steps
 
 _REST = 30.0  # seconds after which a query that was refused is looked at again: a migration may have been late
 _LOG = logging.getLogger("pgproof.cache")
 
-# The tables behind names: `$2` says whether along foreign keys too, by which a write goes on to other tables.
-_RESOLVE = """
-WITH RECURSIVE found (relation) AS (
-    SELECT to_regclass(name)::oid FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL
-    UNION
-    SELECT next.relation
-    FROM found CROSS JOIN LATERAL (
-        SELECT d.refobjid FROM pg_rewrite AS r
-        JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-        WHERE r.ev_class = found.relation AND d.refclassid = 'pg_class'::regclass
-        UNION ALL
-        SELECT inhrelid FROM pg_inherits WHERE inhparent = found.relation
-        UNION ALL
-        SELECT conrelid FROM pg_constraint
-        WHERE $2 AND contype = 'f' AND confrelid = found.relation
-          AND ('{c,n,d}'::"char"[] @> ARRAY[confdeltype] OR '{c,n,d}'::"char"[] @> ARRAY[confupdtype])
-    ) AS next (relation)
-)
-SELECT c.oid::regclass::text, c.relkind::text, c.relrowsecurity, (
-    SELECT convert_from(substring(t.tgargs FOR length(t.tgargs) - 1), getdatabaseencoding())
-    FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-    WHERE t.tgrelid = c.oid AND t.tgenabled <> 'D' AND p.proname = 'note_write'
-      AND p.pronamespace = to_regnamespace('pgproof_cache')
-    LIMIT 1
-) FROM found JOIN pg_class AS c ON c.oid = found.relation WHERE c.relkind NOT IN ('v', 'S')
-ORDER BY 1
-"""
-_MISSING = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL"
-_NO_TABLES = {"m": "materialized view", "f": "foreign table"}
+# What is kept is read again without the connection that it came by, as psycopg reads it by default.
+_PLAIN = {"client_encoding": "UTF8", "DateStyle": "ISO", "IntervalStyle": "postgres"}
+_SETTINGS = "SELECT name, current_setting(name) FROM unnest($1::text[]) AS name"
 
 
 @dataclass(frozen=True)
@@ -71,12 +48,16 @@ class Footprint:
         reads: what its result follows from: names of watched tables, and itself, because it can be flushed.
         writes: those that it may change, also by foreign keys.
         refusals: why it is not cached although it asks for it.
+        catalog: a version of the catalog, which was looked up before all this was.
+        is_known: the server has said what it writes, or it is sure to write nothing; else it may write anything.
     """
 
     declaration: Declaration | None
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    refusals: tuple[str, ...] = field(default=())
+    refusals: tuple[str, ...] = ()
+    catalog: str = ""
+    is_known: bool = True
 
     @property
     def is_cached(self) -> bool:
@@ -95,45 +76,82 @@ def fetch_footprint(query: Query) -> Steps[Footprint]:
     """
     declaration = read_declaration(query)
     names = read_names(parse(query.command.sql)[0])
-    bumps = declaration and declaration.bumps
     if declaration is None and names.plain:
         return _UNTOUCHED
     reads, refusals = tuple[str, ...](), list[str]()
     if declaration and declaration.ttl:
-        reads, refusals = yield from _fetch_reads({*names.reads, *map(quote, declaration.reads or ())}, names.parts)
-        refusals += [] if names.plain else ["it writes"]
-    writes, _ = yield from _fetch_tables({*names.writes, *map(quote, bumps or ())}, cascading=True)
-    return Footprint(declaration, (*reads, f"{QUERY}{query.name}"), writes, tuple(refusals))
+        reads, refusals = yield from _fetch_reads(names, declaration)
+    declared = {quote(name) for name in (declaration and declaration.bumps) or ()}
+    unnamed = declared - {name for name, _ in names.writes}  # a function writes it, and nobody knows how
+    written = yield from fetch_relations({*names.writes, *((name, "any") for name in unnamed)})
+    return Footprint(declaration, (*reads, f"{QUERY}{query.name}"), tags_of(written), tuple(refusals))
 
 
 class Footprints:
     """The footprints of queries, each found when it is first asked for; a refused one is looked at again later."""
 
-    def __init__(self, clock: Callable[[], float], patience: float) -> None:
+    def __init__(
+        self, clock: Callable[[], float], patience: float, find_catalog: Callable[[Declaration, Access], Steps[str]]
+    ) -> None:
         self._clock = clock
+        self._find_catalog = find_catalog
         self._known: dict[str, tuple[Footprint, float]] = {}
         self._flights: Flights[Footprint] = Flights(patience)
+        self._find_session: Callable[[], Steps[object]] | None = None
+        self._session: object = None
+        self._said: dict[str, tuple[str, ...]] = {}
 
-    def of(self, query: Query) -> Steps[Footprint]:
+    def follow(self, find_session: Callable[[], Steps[object]]) -> None:
+        """Look at the session before each query; in another one names may mean other tables."""
+        self._find_session = find_session
+
+    def of(self, query: Query, access: Access) -> Steps[Footprint]:
         """Return what a query has to do with the cache; where the server cannot say it now, nothing."""
         footprint, until = self._known.get(query.name, (_UNTOUCHED, 0.0))
+        if self._find_session and footprint != _UNTOUCHED and (yield from self._has_moved(self._find_session)):
+            until = 0.0
         if self._clock() < until:
             return footprint
-        return (yield from self._flights.share(query.name, lambda: self._find(query)))
+        return (yield from self._flights.share(query.name, lambda: self._find(query, access)))
 
-    def _find(self, query: Query) -> Steps[Footprint]:
+    def renew(self, query: Query, access: Access) -> Steps[Footprint]:
+        """Forget all that was found, because the catalog has changed; return what a query has to do with it now."""
+        self._known = {}
+        return (yield from self.of(query, access))
+
+    def _has_moved(self, find_session: Callable[[], Steps[object]]) -> Steps[bool]:
         try:
-            footprint = yield from fetch_footprint(query)
+            session = yield from find_session()
+        except (psycopg.Error, PgproofError):
+            return False  # whoever asks next on that connection says it
+        if session == self._session:
+            return False
+        self._session, self._known = session, {}
+        return True
+
+    def _find(self, query: Query, access: Access) -> Steps[Footprint]:
+        known, declaration = self._known, read_declaration(query)
+        try:
+            catalog = (yield from self._find_catalog(declaration, access)) if declaration and declaration.ttl else ""
+            footprint = replace((yield from fetch_footprint(query)), catalog=catalog)
         except SqlFileError:
             raise
         except (psycopg.Error, PgproofError) as error:
             why = f"the server did not say what it reads: {type(error).__name__}"
-            footprint = Footprint(None, (), (), (why,))
-        for refusal in footprint.refusals:
-            _LOG.warning("%s is not cached: %s", query.name, refusal)
+            self._say(query, (why,))
+            harmless = read_names(parse(query.command.sql)[0]).plain and not (declaration and declaration.bumps)
+            return Footprint(declaration, (), (), (why,), is_known=harmless)
+        self._say(query, footprint.refusals)
         rests = _REST if footprint.refusals else float("inf")
-        self._known[query.name] = footprint, self._clock() + rests
+        known[query.name] = footprint, self._clock() + rests  # which is out of use if the catalog has changed meanwhile
         return footprint
+
+    def _say(self, query: Query, refusals: tuple[str, ...]) -> None:
+        """Warn of what is new."""
+        for refusal in refusals:
+            if refusal not in self._said.get(query.name, ()):
+                _LOG.warning("%s is not cached: %s", query.name, refusal)
+        self._said[query.name] = refusals
 
 
 def quote(name: str) -> str:
@@ -141,27 +159,27 @@ def quote(name: str) -> str:
     return sql.Identifier(*name.split(".")).as_string()
 
 
-def _fetch_reads(names: Iterable[str], parts: frozenset[str]) -> Steps[tuple[tuple[str, ...], list[str]]]:
-    missing = yield Select(_MISSING, [sorted(set(names) - parts)])
-    tables, refusals = yield from _fetch_tables(names, cascading=False)
-    refusals += [f"there is no table {name}" for (name,) in missing]
-    if not tables and not refusals:
+def _fetch_reads(names: Names, declaration: Declaration) -> Steps[tuple[tuple[str, ...], list[str]]]:
+    """Return the names of watched tables that are read, and what is against keeping the result."""
+    asked = {*names.reads, *map(quote, declaration.reads or ())}
+    missing = yield from fetch_missing(asked - names.parts)
+    relations = yield from fetch_relations((name, "read") for name in asked)
+    functions = yield from fetch_functions(names.functions, relations)
+    settings = yield Select(_SETTINGS, [list(_PLAIN)])
+    refusals = [each.refusal for each in relations if each.refusal]
+    refusals += [f"there is no table {name}" for name in missing]
+    if declaration.reads is None:
+        refusals += [f"what {name}() reads does not show; say reads=…" for name in functions]
+    refusals += [f"{name} is {value}" for name, value in settings if not value.startswith(_PLAIN[name])]
+    refusals += _refuse_kind(names)
+    tags = tags_of(relations)
+    if not tags and not refusals:
         refusals.append("it reads no table, so nothing would ever change it")
-    return tables, refusals
+    return tags, refusals
 
 
-def _fetch_tables(names: Iterable[str], *, cascading: bool) -> Steps[tuple[tuple[str, ...], list[str]]]:
-    """Return names of watched tables, and what is against keeping what is read of the others."""
-    if not (asked := sorted(names)):
-        return (), []
-    found = yield Select(_RESOLVE, [asked, cascading])
-    watched = tuple(sorted({name for _, _, _, name in found if name}))
-    return watched, [why for row in found if (why := _refuse(*row))]
-
-
-def _refuse(table: str, kind: str, secured: bool, watched: str | None) -> str:  # noqa: FBT001
-    if kind in _NO_TABLES:
-        return f"{table} is a {_NO_TABLES[kind]}, whose changes nobody notes"
-    if secured:
-        return f"{table} has row security: what is read of it may depend on who reads"
-    return "" if watched else f"{table} is not watched; `inv cache.init` writes the migration for it"
+def _refuse_kind(names: Names) -> Iterator[str]:
+    if not names.plain:
+        yield "it writes"
+    elif names.kind != "SelectStmt":
+        yield "it is no SELECT"

@@ -1,7 +1,8 @@
 """A call, versions, a space in, the key that its result is kept under out.
 
-What decides the answer is in the key: the SQL, the parameters in the very form in which they are sent, the session's
-settings, and the versions of all that is read. So what is found under a key is never of another version.
+What decides the answer is in the key: the SQL, how many rows its file promises, the parameters in the very form in
+which they are sent, the session's settings, and the versions of all that is read. So what is found under a key is never
+of another version.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def key_of(call: Call, space: str, versions: Mapping[str, str], context: AdaptCo
     transformer = Transformer(context)
     sent = transformer.dump_sequence(call.values, [PyFormat.AUTO] * len(call.values))
     parameters = [None if each is None else bytes(each) for each in sent]
-    said = (call.command.sql, parameters, transformer.types, transformer.formats, sorted(versions.items()))
+    types, formats = transformer.types, transformer.formats
+    said = (call.command.sql, call.query.returns, parameters, types, formats, sorted(versions.items()))
     return f"{_WORDS}:{space}:{call.query.name}:{sha256(repr(said).encode()).hexdigest()[:40]}"
 
 

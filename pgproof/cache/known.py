@@ -28,6 +28,12 @@ class Known:
             found = {name: self._versions.get(name) for name in names}
         return {name: each.version for name, each in found.items() if each and each.asked_at >= since}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All whose versions are known."""
+        with self._lock:
+            return tuple(self._versions)
+
     def mark(self) -> Mapping[str, int]:
         """Note, before versions are asked for, what was forgotten so far."""
         with self._lock:
@@ -37,7 +43,8 @@ class Known:
         """Keep what came of asking, but for what was forgotten since."""
         with self._lock:
             for name, version in versions.items():
-                if self._forgotten.get(name, 0) == mark.get(name, 0):
+                held = self._versions.get(name)
+                if self._forgotten.get(name, 0) == mark.get(name, 0) and not (held and held.asked_at > asked_at):
                     self._versions[name] = _Version(version, asked_at)
 
     def forget(self, names: Iterable[str]) -> None:

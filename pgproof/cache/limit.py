@@ -54,7 +54,7 @@ class Limit:
                 raise
             raise ServerUnavailable(
                 f"no place was free for {self._patience:g} s among the queries that fill the cache",
-                hint="Cache(max_fills=…) lets more of them in, within the database's max_connections",
+                hint="Limits(max_fills=…) lets more of them in; leave connections of the pool (max_size) to others",
             ) from None
 
     def _give_up(self, turn: Future[None]) -> None:

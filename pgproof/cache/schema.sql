@@ -9,15 +9,16 @@ CREATE SCHEMA pgproof_cache;
 
 CREATE TABLE pgproof_cache.tables (
     name text PRIMARY KEY,
-    version numeric NOT NULL DEFAULT 0
+    version numeric NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0)
 );
+
+INSERT INTO pgproof_cache.tables (name) VALUES ('catalog');
 
 CREATE TABLE pgproof_cache.writes (
-    name text NOT NULL,
-    step bigint NOT NULL DEFAULT hashtextextended(gen_random_uuid()::text, 0)
+    name text,
+    step bigint DEFAULT hashtextextended(gen_random_uuid()::text, 0),
+    PRIMARY KEY (name, step)
 );
-
-CREATE INDEX writes_by_name ON pgproof_cache.writes (name);
 
 CREATE TABLE pgproof_cache.deliveries (
     store text,
@@ -35,12 +36,18 @@ CREATE TABLE pgproof_cache.processes (
 );
 
 CREATE UNLOGGED TABLE pgproof_cache.entries (
-    key text PRIMARY KEY,
+    role name DEFAULT current_user,
+    key bytea,
     value bytea NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (role, key)
 );
 
 CREATE INDEX entries_by_expiry ON pgproof_cache.entries (expires_at);
+
+-- A result has rows that not every role may read, and who could write one could have others believe it.
+ALTER TABLE pgproof_cache.entries ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON pgproof_cache.entries USING (role = current_user);
 
 COMMENT ON SCHEMA pgproof_cache IS 'What pgproof''s cache knows of writes.';
 COMMENT ON TABLE pgproof_cache.tables IS 'Watched tables, and queries that were flushed; one row each.';
@@ -50,6 +57,7 @@ COMMENT ON COLUMN pgproof_cache.writes.step IS 'By how much it changes the versi
 COMMENT ON TABLE pgproof_cache.deliveries IS 'The outbox: up to which version a store outside was told.';
 COMMENT ON TABLE pgproof_cache.processes IS 'What each process of the application counts; one row each.';
 COMMENT ON TABLE pgproof_cache.entries IS 'Results, where Postgres is the backend; empty after a crash.';
+COMMENT ON COLUMN pgproof_cache.entries.key IS 'UTF-8, whatever the database''s encoding and collation.';
 
 -- Owned by who migrates, so that no application needs a right of its own.
 CREATE FUNCTION pgproof_cache.note_write() RETURNS trigger
@@ -93,5 +101,15 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DELETE FROM pgproof_cache.processes WHERE reported_at < now() - interval '1 day';
 $$;
 
+-- A few at a time, so that nobody waits for it; also those of roles that are gone.
+CREATE FUNCTION pgproof_cache.sweep() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM pgproof_cache.entries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM pgproof_cache.entries WHERE expires_at <= now()
+        ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ));
+$$;
+
 GRANT USAGE ON SCHEMA pgproof_cache TO public;
+GRANT SELECT, INSERT, UPDATE ON pgproof_cache.entries TO public;
 GRANT SELECT ON pgproof_cache.tables, pgproof_cache.writes TO public;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgproof.contracts.asking import ask, find_misfits, make_call
+from pgproof.contracts.caching.promise import find_uncached
 from pgproof.contracts.diff import diff_outcomes
 from pgproof.contracts.finding import Finding
 from pgproof.contracts.impact.dependencies import fetch_dependencies
@@ -98,10 +99,16 @@ def check_plans(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]:
                 yield subject.find("plan", f"its promise cannot be held: {error.what}", error.hint)
 
 
+def check_caching(bench: Bench, subjects: Sequence[Subject]) -> Iterator[Finding]:
+    """Hold that what queries have kept changes when their answers do."""
+    yield from find_uncached(bench.session, subjects)
+
+
 PROVABLE: Mapping[Layer, Callable[[Bench, Sequence[Subject]], Iterator[Finding]]] = {
     "shape": check_shapes,
     "stability": check_stability,
     "plan": check_plans,
+    "cache": check_caching,
 }
 """What holds as long as query, cases, golden and database are the same."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from pgproof.errors import Location
 
-Layer = Literal["files", "shape", "rows", "stability", "plan"]
+Layer = Literal["files", "shape", "rows", "stability", "plan", "cache"]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def read_proofs(settings: Settings, session: Session) -> Proofs:
     """Return what was proved before of the database that the session is in; CI proves all anew."""
     server = str(session.connection.info.server_version)
-    ours = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).parent.rglob("*.py"))]
+    folders = (Path(__file__).parent, Path(__file__).parents[1] / "cache")
+    ours = [file.read_text(encoding="utf-8") for folder in folders for file in sorted(folder.rglob("*.py"))]
     made_of = [server, *read_recipe(settings, seeds=settings.seeds).steps, *ours]
     path = settings.memory and settings.memory / "proofs.json"
     return Proofs(path, sha256("\0".join(made_of).encode()).hexdigest())

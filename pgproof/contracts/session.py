@@ -5,6 +5,7 @@ Each call is a transaction of its own that is rolled back, after its deferred co
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from pgproof.pg.footprint import fetch_sequences
 from pgproof.queries.refusal import ERRORS, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -90,6 +91,19 @@ class Session:
             if prepared:
                 wait(forget(pgconn, prepared.values()))
         return answers
+
+    @contextmanager
+    def undone(self) -> Iterator[Connection[Any]]:
+        """Give the connection for a transaction of which nothing stays, for what a call alone cannot tell."""
+        try:
+            with self.connection.transaction(force_rollback=True):
+                for each in self._become:
+                    self.connection.execute(each)
+                yield self.connection
+        finally:
+            if self._restart and not self.connection.closed:
+                self.connection.execute(f"EXECUTE {self._restart}".encode())
+                self.connection.execute("DISCARD SEQUENCES")
 
 
 def _prepare_restart(connection: Connection[Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import tuple_row
 
 from pgproof.gate.rows.digest import Digests, diff_digests, fetch_digests
-from pgproof.pg.catalog import LEDGER_REGEX, Catalog, fetch_catalog
+from pgproof.pg.catalog import INTERNAL_REGEX, Catalog, fetch_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,8 @@ _PLACES = """
 SELECT nspname || '.' || relname, attname, c.oid, attnum
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace
 JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema' AND relname !~ %s
+WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+  AND nspname || '.' || relname !~ %s
 """
 
 
@@ -50,7 +51,7 @@ class State:
 def fetch_state(connection: Connection[Any]) -> State:
     """Look at a database."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(_PLACES, [LEDGER_REGEX]).fetchall()
+        rows = cursor.execute(_PLACES, [INTERNAL_REGEX]).fetchall()
     tables: dict[tuple[str, str | None], tuple[int, int]] = {(table, None): (oid, 0) for table, _, oid, _ in rows}
     columns = {(table, column): (oid, number) for table, column, oid, number in rows}
     return State(fetch_catalog(connection), fetch_digests(connection), {**tables, **columns})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pgproof.errors import PgproofError, Problem, SqlFileError
@@ -68,6 +69,7 @@ def find_file_hits(settings: Settings, sources: Mapping[Path, Source]) -> Iterat
     told = set()
     for rule, problems in (
         (QUERY_FILE, _refused(lambda: read_queries(settings.queries).check())),
+        (QUERY_FILE, _cache_problems(settings)),
         (MIGRATION_FILE, _migration_problems(settings)),
         (SEED_FILE, _refused(lambda: read_seeds(settings.seeds))),
     ):
@@ -88,6 +90,17 @@ def _refused(read: Callable[[], object]) -> list[Problem]:
     except SqlFileError as error:
         return error.problems
     return []
+
+
+def _cache_problems(settings: Settings) -> list[Problem]:
+    from pgproof.cache.declaration import read_declaration
+    from pgproof.queries import read_queries
+
+    try:
+        queries = read_queries(settings.queries)
+    except SqlFileError:  # told already
+        return []
+    return [problem for each in queries for problem in _refused(partial(read_declaration, each))]
 
 
 def _migration_problems(settings: Settings) -> list[Problem]:

@@ -101,7 +101,7 @@ def _find_in_folders(settings: Settings, kept: Cache, ours: str, paths: Sequence
 def _hash_ours() -> str:
     """Return what our judgement depends on: our rules, and the readers whose problems they tell."""
     package = Path(__file__).parents[1]
-    folders = (package / name for name in ("lint", "migrations", "queries", "seeds"))
+    folders = (package / name for name in ("cache", "lint", "migrations", "queries", "seeds"))
     modules = [path for folder in folders for path in folder.rglob("*.py")]
     return hash_files(package, [*modules, *package.glob("*.py")])
 

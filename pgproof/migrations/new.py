@@ -1,8 +1,9 @@
-"""A name in, files out: the next migration and its rollback, with a header to fill in, and HEAD, which names it."""
+"""A name in, files out: the next migration and its rollback, to be filled in or with their SQL, and HEAD for it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgproof.errors import MigrationError
@@ -12,14 +13,29 @@ from pgproof.migrations.head import write_head
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FORWARD = """-- Why: {why}
+_FORWARD = """-- {why}
 {depends}
-"""
+{sql}"""
 _BACK = """-- Undoes {id}: afterwards the catalog is as it was before.
-"""
+{sql}"""
 
 
-def write_new(folder: Path, name: str) -> list[Path]:
+@dataclass(frozen=True)
+class Draft:
+    """What is known of a migration before it is written.
+
+    Attributes:
+        why: lines of its comment.
+        forward: its SQL.
+        back: that of its rollback.
+    """
+
+    why: str
+    forward: str = ""
+    back: str = ""
+
+
+def write_new(folder: Path, name: str, draft: Draft | None = None) -> list[Path]:
     """Write the next migration, numbered after the newest, and HEAD; return the three paths.
 
     Raises:
@@ -32,13 +48,18 @@ def write_new(folder: Path, name: str) -> list[Path]:
     newest = read_migrations(folder)[-1] if there else None
     digits, number = (len(re.split(r"[^\d]", newest.id)[0]), newest.number[0] + 1) if newest else (4, 1)
     id = f"{number:0{digits}}_{words}"
+    draft = draft or Draft(f"Why: {' '.join(name.split())}")
     depends = f"-- depends: {newest.id}\n" if newest else ""
     folder.mkdir(exist_ok=True)
     return [
-        _write(folder / f"{id}.sql", _FORWARD.format(why=" ".join(name.split()), depends=depends)),
-        _write(folder / f"{id}{ROLLBACK}", _BACK.format(id=id)),
+        _write(folder / f"{id}.sql", _forward(draft, depends)),
+        _write(folder / f"{id}{ROLLBACK}", _BACK.format(id=id, sql=draft.back and f"\n{draft.back}")),
         write_head(folder, id),
     ]
+
+
+def _forward(draft: Draft, depends: str) -> str:
+    return _FORWARD.format(why=draft.why.replace("\n", "\n-- "), depends=depends, sql=draft.forward)
 
 
 def _write(path: Path, text: str) -> Path:

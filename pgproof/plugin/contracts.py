@@ -87,6 +87,7 @@ class ContractFile(pytest.File):
             raise self.CollectError(str(error)) from error
 
     def _items(self, subject: Subject) -> Iterator[ContractItem]:
+        from pgproof.cache.declaration import read_declaration
         from pgproof.contracts.planning.promise import read_promise
 
         held = Holding(self._project, subject)
@@ -96,6 +97,8 @@ class ContractFile(pytest.File):
         yield self._item("[stability]", "stability", partial(held.layer, "stability"))
         if read_promise(subject.query):
             yield self._item("[plan]", "plan", partial(held.layer, "plan"))
+        if read_declaration(subject.query):
+            yield self._item("[cache]", "cache", partial(held.layer, "cache"))
 
     def _item(self, name: str, layer: Layer, find: Find, line: int | None = None) -> ContractItem:
         item: ContractItem = ContractItem.from_parent(self, name=name, layer=layer, find=find, line=line)

@@ -20,7 +20,7 @@ from pgproof.queries.refusal import is_lost, lost, refused
 from pgproof.settings import find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg import BaseConnection
 
@@ -119,6 +119,7 @@ class Adapter(Asking, Generic[C]):
         self._held: ContextVar[_Held[C] | None] = ContextVar("pgproof transaction", default=None)
         self._given: C | None = None
         self._cache = cache
+        self._untold: dict[str, Query] = {}
         if cache:
             cache.attach(None if isinstance(url, str) else url)
         if isinstance(url, str):
@@ -138,22 +139,38 @@ class Adapter(Asking, Generic[C]):
         return Fresh(self)
 
     @abstractmethod
-    def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
-        """Perform a cache's steps for a call, or send it."""
+    def _run_call(self, call: Call, steps: Callable[[Call], Steps[Any]] | None) -> Any:  # noqa: ANN401
+        """Perform a cache's steps for a call that is now between transactions, or send it."""
 
     def _answer(self, call: Call) -> Any:  # noqa: ANN401
-        return self._run_call(call, self._cache.answer(call) if self._cache and self._is_between(call) else None)
+        return self._run_call(call, partial(self._after_others, self._cache.answer) if self._cache else None)
 
     def _answer_fresh(self, call: Call) -> Any:  # noqa: ANN401
-        return self._run_call(call, self._cache.fresh(call) if self._cache and self._is_between(call) else None)
+        return self._run_call(call, partial(self._after_others, self._cache.fresh) if self._cache else None)
+
+    def _after_others(self, answer: Callable[[Call], Steps[Any]], call: Call) -> Steps[Any]:
+        """Answer, but tell first what ran in somebody else's transaction, which has ended without a word."""
+        if self._untold and self._cache:
+            queries, self._untold = self._untold, {}
+            yield from self._cache.announce(list(queries.values()))
+        return (yield from answer(call))
 
     def _is_between(self, call: Call) -> bool:
         """Whether a call stands between transactions: inside of one, what is read may never be for others to see."""
         held = self._held.get()
         if held is not None and held.connection is not None:
-            held.queries[call.query.name] = call.query
+            self._note(call.query, held.queries)
             return False
-        return self._given is None or self._given.pgconn.transaction_status == TransactionStatus.IDLE
+        if self._given is None or self._given.pgconn.transaction_status == TransactionStatus.IDLE:
+            return True
+        self._note(call.query, self._untold)
+        return False
+
+    def _note(self, query: Query, queries: dict[str, Query]) -> None:
+        """Note what the cache has to be told of once a transaction has ended; it would be late to refuse it then."""
+        if self._cache and query.name not in queries:
+            self._cache.check(query)
+            queries[query.name] = query
 
     @property
     def _in_hand(self) -> C | None:

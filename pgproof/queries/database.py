@@ -10,14 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
-from psycopg.rows import tuple_row
 
 from pgproof.queries.adapter import Adapter
-from pgproof.queries.result import Result
+from pgproof.queries.result import Result, Unadapted
 from pgproof.queries.steps import Do, Fetch, Join, Pause, Select, Send, Spawn, drive, drive_async
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from typing import Self
 
@@ -56,6 +55,8 @@ class Database(Adapter[Connection[Any]]):
         """Close the pool; a connection that was given stays open."""
         if "_aside" in vars(self):
             self._aside.shutdown()
+        if self._cache:
+            drive(self._cache.end(), self._perform)
         if not self._given:
             self._pool.close()
 
@@ -75,8 +76,8 @@ class Database(Adapter[Connection[Any]]):
         """Threads for what nobody waits for."""
         return ThreadPoolExecutor(2, "pgproof cache")
 
-    def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
-        return self._send(call) if steps is None else drive(steps, self._perform)
+    def _run_call(self, call: Call, steps: Callable[[Call], Steps[Any]] | None) -> Any:  # noqa: ANN401
+        return drive(steps(call), self._perform) if steps and self._is_between(call) else self._send(call)
 
     def _perform(self, step: Step) -> Any:  # noqa: ANN401, PLR0911
         match step:
@@ -116,9 +117,9 @@ class Database(Adapter[Connection[Any]]):
             yield cursor
 
     def _select(self, text: str, values: Sequence[object]) -> list[Any]:
-        with self.connection() as connection, RawCursor(connection, row_factory=tuple_row) as cursor:
+        with self.connection() as connection, RawCursor(connection) as cursor:
             cursor.execute(text, values)
-            return cursor.fetchall() if cursor.description else []
+            return Result.of(cast("PGresult", cursor.pgresult)).load(Unadapted(connection))
 
 
 class AsyncDatabase(Adapter[AsyncConnection[Any]]):
@@ -147,6 +148,8 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
         """See `Database.close`."""
         if "_aside" in vars(self):
             await asyncio.gather(*self._aside, return_exceptions=True)
+        if self._cache:
+            await drive_async(self._cache.end(), self._perform)
         if not self._given:
             await self._pool.close()
 
@@ -166,8 +169,10 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
         """Tasks that nobody waits for; one that nobody holds could vanish."""
         return set()
 
-    async def _run_call(self, call: Call, steps: Steps[Any] | None) -> Any:  # noqa: ANN401
-        return await self._send(call) if steps is None else await drive_async(steps, self._perform)
+    async def _run_call(self, call: Call, steps: Callable[[Call], Steps[Any]] | None) -> Any:  # noqa: ANN401
+        if steps and self._is_between(call):  # asked when it is awaited, which may be elsewhere than where it was made
+            return await drive_async(steps(call), self._perform)
+        return await self._send(call)
 
     async def _perform(self, step: Step) -> Any:  # noqa: ANN401, PLR0911
         match step:
@@ -208,6 +213,6 @@ class AsyncDatabase(Adapter[AsyncConnection[Any]]):
                     yield cursor
 
     async def _select(self, text: str, values: Sequence[object]) -> list[Any]:
-        async with self.connection() as connection, AsyncRawCursor(connection, row_factory=tuple_row) as cursor:
+        async with self.connection() as connection, AsyncRawCursor(connection) as cursor:
             await cursor.execute(text, values)
-            return await cursor.fetchall() if cursor.description else []
+            return Result.of(cast("PGresult", cursor.pgresult)).load(Unadapted(connection))

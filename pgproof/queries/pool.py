@@ -68,11 +68,14 @@ class _Failure(NamedTuple):
     when: float
 
 
-class _PoolConnection(Connection[Any]):
+class PoolConnection(Connection[Any]):
+    """A connection for threads, or a stand-in for one that could not be made, with the reason."""
+
     failure: _Failure | None = None
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:  # noqa: ANN401
+        """Connect, or give the stand-in."""
         try:
             connection = super().connect(conninfo, **options)
             connection.execute(_IN_UTC)
@@ -81,11 +84,14 @@ class _PoolConnection(Connection[Any]):
         return connection
 
 
-class _AsyncPoolConnection(AsyncConnection[Any]):
+class AsyncPoolConnection(AsyncConnection[Any]):
+    """See `PoolConnection`."""
+
     failure: _Failure | None = None
 
     @classmethod
     async def connect(cls, conninfo: str = "", **options: Any) -> Self:  # noqa: ANN401
+        """See `PoolConnection.connect`."""
         try:
             connection = await super().connect(conninfo, **options)
             await connection.execute(_IN_UTC)
@@ -94,15 +100,15 @@ class _AsyncPoolConnection(AsyncConnection[Any]):
         return connection
 
 
-P = TypeVar("P", bound=_PoolConnection | _AsyncPoolConnection)
+P = TypeVar("P", bound=PoolConnection | AsyncPoolConnection)
 
 
 class Pool:
     """Connections for threads."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, kind: type[PoolConnection] = PoolConnection) -> None:
         self._terms = terms
-        self._pool = ConnectionPool(connection_class=_PoolConnection, **terms.options)
+        self._pool = ConnectionPool(connection_class=kind, **terms.options)
         self._suspicion = _Suspicion()
 
     @contextmanager
@@ -127,7 +133,7 @@ class Pool:
         """Close all connections, those that are lent as soon as they come back."""
         self._pool.close()
 
-    def _take(self) -> _PoolConnection:
+    def _take(self) -> PoolConnection:
         wait = _Wait(self._terms)
         with wait.told():
             if self._pool.closed:
@@ -143,9 +149,9 @@ class Pool:
 class AsyncPool:
     """Connections for the tasks of an event loop."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, kind: type[AsyncPoolConnection] = AsyncPoolConnection) -> None:
         self._terms = terms
-        self._pool = AsyncConnectionPool(connection_class=_AsyncPoolConnection, **terms.options)
+        self._pool = AsyncConnectionPool(connection_class=kind, **terms.options)
         self._suspicion = _Suspicion()
 
     @asynccontextmanager
@@ -165,7 +171,7 @@ class AsyncPool:
         """See `Pool.close`."""
         await self._pool.close()
 
-    async def _take(self) -> _AsyncPoolConnection:
+    async def _take(self) -> AsyncPoolConnection:
         wait = _Wait(self._terms)
         with wait.told():
             if self._pool.closed:

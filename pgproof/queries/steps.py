@@ -88,8 +88,14 @@ class Cache(Protocol):
     def fresh(self, call: Call) -> Steps[Any]:
         """Answer it from the database, whatever is kept."""
 
+    def check(self, query: Query) -> None:
+        """See whether what its file says of the cache can be read; SqlFileError if not."""
+
     def announce(self, queries: Sequence[Query]) -> Steps[None]:
         """Tell that a transaction in which these were run has ended, whichever way; no backend's error is raised."""
+
+    def end(self) -> Steps[None]:
+        """Do what is left to do before the adapter closes; nothing is raised."""
 
     def attach(self, context: AdaptContext | None) -> None:
         """Take note that an adapter asks from now on, with these adapters of values; QueryError if another one does."""

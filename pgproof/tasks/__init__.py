@@ -4,7 +4,7 @@ from types import ModuleType
 
 from invoke import Collection
 
-from pgproof.tasks import call, fresh, gate, insight, lint, query, schema, server, sizes
+from pgproof.tasks import cache, call, fresh, gate, insight, lint, query, schema, server, sizes, watching
 
 
 def _collect(name: str, *modules: ModuleType) -> Collection:
@@ -16,7 +16,10 @@ def _collect(name: str, *modules: ModuleType) -> Collection:
 
 
 ns = Collection(
-    _collect("db", server, schema, fresh), _collect("query", query, call, insight), _collect("gate", gate, sizes)
+    _collect("db", server, schema, fresh),
+    _collect("query", query, call, insight),
+    _collect("gate", gate, sizes),
+    _collect("cache", watching, cache),
 )
 ns.add_task(lint.lint)
 ns.collections["gate"].default = "judge"

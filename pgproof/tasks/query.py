@@ -28,10 +28,10 @@ _SIGNS = {"~": "changed", "-": "gone", "+": "added"}
 
 @place_task(help={**NAME, "json": "for a script"}, iterable=["name"])
 def check(place: Place, name: list[str], json: bool = False) -> None:  # noqa: FBT001, FBT002
-    """Check whether queries keep their contracts: shape, rows, order, plan.
+    """Check whether queries keep their contracts: shape, rows, order, plan, cache.
 
     --json: {"queries": 2, "cases": 7, "findings": [{"layer", "query", "case", "at", "what", "hint"}, …]}, all of them
-    text; layer is files, shape, rows, stability or plan; case is empty where a finding is about all of them.
+    text; layer is files, shape, rows, stability, plan or cache; case is empty where a finding is about all of them.
     """
     from pgproof.contracts.check import check as find_broken
     from pgproof.contracts.proofs import read_proofs
@@ -39,7 +39,7 @@ def check(place: Place, name: list[str], json: bool = False) -> None:  # noqa: F
     from pgproof.tasks.bench import open_bench
 
     folder, queries = place.settings.contracts, place.queries
-    names = _choose(queries, name)
+    names = choose_names(queries, name)
     subjects, strays = read_subjects(queries, folder, names), find_strays(queries, folder, names)
     place.screen.busy("checking contracts")
     with open_bench(place.settings) as bench:
@@ -61,7 +61,7 @@ def accept(place: Place, name: list[str], all: bool = False) -> None:  # noqa: A
     if not (all or sys.stdin.isatty()):
         raise SettingsError("nobody is there to be asked", hint="--all accepts without asking; then read `git diff`")
     queries = place.queries
-    subjects = read_subjects(queries, place.settings.contracts, _choose(queries, name), anew=True)
+    subjects = read_subjects(queries, place.settings.contracts, choose_names(queries, name), anew=True)
     if not subjects:
         raise SettingsError("there are no cases to accept", hint="`inv query.case` writes one from a run")
     with open_bench(place.settings) as bench:
@@ -87,7 +87,7 @@ def show(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     place.screen.table(["query", "returns", "parameters", "cases", "golden"], rows)
 
 
-def _choose(queries: Queries, patterns: Sequence[str]) -> list[str]:
+def choose_names(queries: Queries, patterns: Sequence[str]) -> list[str]:
     """Return the names that are meant; none where all are."""
     names = []
     for each in patterns:

@@ -1,5 +1,6 @@
 -- Like a post: 1 the first time, 0 whenever they like it already, and also where there is no such post or account.
 -- returns: affected
+-- cache: bumps=likes
 
 INSERT INTO likes (activity_uuid, user_uuid)
 SELECT

@@ -3,6 +3,7 @@
 -- page before ended with.
 -- returns: many
 -- plan: index_for=likes,users buffers=50
+-- cache: ttl=60s mode=bounded reads=likes,users
 
 SELECT
     u.uuid,

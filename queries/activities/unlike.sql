@@ -1,5 +1,6 @@
 -- Take a like back: 1 if there was one, 0 if not, and also where there is no such post or account.
 -- returns: affected
+-- cache: bumps=likes
 
 DELETE FROM likes AS l
 USING users AS u

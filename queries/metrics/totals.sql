@@ -1,5 +1,6 @@
 -- How large Cruddur is: what there is now, posts that have expired and wait for the broom among them.
 -- returns: one
+-- cache: ttl=5min mode=bounded lag=10s reads=activities,follows,likes,reposts,users
 
 SELECT
     (SELECT count(*) FROM users) AS users_count,

@@ -1,6 +1,7 @@
 -- Read somebody from now on: 1 the first time, 0 whenever they already do, and also where there is no such handle or
 -- account. Nobody follows themselves (23514).
 -- returns: affected
+-- cache: bumps=follows
 
 INSERT INTO follows (follower_uuid, followed_uuid)
 SELECT

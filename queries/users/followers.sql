@@ -3,6 +3,7 @@
 -- the page before ended with.
 -- returns: many
 -- plan: index_for=follows,users buffers=15
+-- cache: ttl=60s mode=bounded stale=60s reads=follows,users
 
 SELECT
     u.uuid,

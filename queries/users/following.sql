@@ -2,6 +2,7 @@
 -- On the first page after_handle is NULL; on each next one it is the handle that the page before ended with.
 -- returns: many
 -- plan: index_for=follows,users buffers=10
+-- cache: ttl=60s mode=strict reads=follows,users
 
 SELECT
     u.uuid,

@@ -1,6 +1,7 @@
 -- What everybody may see of a person, by their handle in any case; the address and the Cognito id are not for others.
 -- returns: maybe
 -- plan: index_for=users,activities,follows buffers=25
+-- cache: ttl=60s mode=bounded reads=activities,follows,users
 
 SELECT
     u.uuid,

@@ -1,5 +1,6 @@
 -- Read somebody no more: 1 if they were read, 0 if not, and also where there is no such handle or account.
 -- returns: affected
+-- cache: bumps=follows
 
 DELETE FROM follows AS f
 USING users AS follower, users AS followed

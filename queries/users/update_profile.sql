@@ -2,6 +2,7 @@
 -- theirs to choose. A handle that somebody else has, whatever its case, is refused (23505), and so is what the columns
 -- do not allow (23514). A token without an account gives no row, which is an error.
 -- returns: one
+-- cache: bumps=users
 
 UPDATE users
 SET

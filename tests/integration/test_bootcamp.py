@@ -4,8 +4,6 @@
 tests/e2e/test_bootcamp.py, which also sees the exit codes of 1 and 5.
 """
 
-# No. 13 waits for the cache, which is not built yet: values that lived 600 days, not seconds, and errors not looked at.
-
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgproof import Database, ParameterMismatch, QueryError, QueryFailed, SeedError, ServerUnavailable, SqlFileError
+from pgproof.cache import Cache, Limits, Momento
 from pgproof.contracts.cases import Case
 from pgproof.contracts.encoding import encode_row
 from pgproof.contracts.golden import Column, Shape
@@ -31,7 +30,9 @@ from pgproof.pg.database import connect, drop, ensure_created
 from pgproof.pg.remote import RemoteServer
 from pgproof.queries import Query, read_queries
 from pgproof.seeds import load, read_seeds
+from pgproof.testing import MomentoServer
 from tests.adapters import put
+from tests.caches import watch_tables
 from tests.project import Project, make_table
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +96,7 @@ def test_no_5_the_schemas_text_cannot_take_away_what_is_there(database):
     schema = (ROOT / "schema.sql").read_bytes()
     with connect(database) as connection:
         connection.execute(schema)
-        with pytest.raises(psycopg.errors.DuplicateTable):
+        with pytest.raises(psycopg.errors.DuplicateSchema):
             connection.execute(schema)
 
 
@@ -272,6 +273,87 @@ def test_no_12_a_list_in_the_order_of_the_outer_row_is_found(database, tmp_path,
         seen = find_disordered(session, session, [Probe(query, shape, case, call, answer)])
 
     assert [(each.cause, each.variation.columns) for each in seen] == found
+
+
+COUNTER = {
+    "counter/read": f"{VALUE}-- cache: ttl=600s mode=bounded\nSELECT unread FROM counter",
+    "counter/increment": "-- returns: affected\nUPDATE counter SET unread = unread + 1",
+    "counter/reset": "-- returns: affected\nUPDATE counter SET unread = 0",
+}
+
+
+@pytest.fixture
+def momento():
+    with MomentoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def number(momento):
+    """Where the number of unread messages is kept."""
+    kept = Momento("cruddur", credentials=momento.credentials, configuration=momento.configuration, timeout=30)
+    return Cache(kept, limits=Limits(budget=600))
+
+
+@pytest.fixture
+def counting(database, number, tmp_path):
+    """The adapter of a project that counts unread messages."""
+    with connect(database) as connection:
+        connection.execute("CREATE TABLE counter (unread int); INSERT INTO counter VALUES (0)")
+        watch_tables(connection, ["counter"])
+    with Database(database, put(tmp_path / "queries", COUNTER), cache=number) as db:
+        yield db
+
+
+@pytest.mark.parametrize("ttl", ["600", "600days", "0s", "25h"])
+def test_no_13_a_time_without_a_unit_of_none_or_of_days_is_refused(database, tmp_path, ttl):
+    """600 was given to a type whose first argument is days: what was to live ten minutes lived for 600 days."""
+    files, said = (
+        {"read": COUNTER["counter/read"].replace("600s", ttl)},
+        "is not a duration|keeps nothing|more than a day",
+    )
+
+    with (
+        Database(database, put(tmp_path / "queries", files), cache=Cache()) as db,
+        pytest.raises(SqlFileError, match=rf"read\.sql:2: .*({said})"),
+    ):
+        db.run("read")
+
+
+def test_no_13_600_seconds_are_over_after_ten_minutes(counting, number, momento):
+    """The same: nobody had seen it end."""
+    counts = []
+    for seconds in (0, 500, 101):
+        momento.advance(seconds)
+        counting.counter.read()
+        counts.append(number.counters.events["counter.read", "miss"])
+
+    assert counts == [1, 1, 2]
+
+
+@pytest.mark.parametrize("rpc", ["Get", "Set", "SetIfNotExists"])
+@pytest.mark.parametrize("status", ["INVALID_ARGUMENT", "UNAVAILABLE"])
+def test_no_13_momentos_refusal_is_counted_and_the_answer_is_right(counting, number, momento, rpc, status):
+    """A number was set where bytes were wanted: Momento's SDK does not raise but answers, and nobody looked at that."""
+    momento.fail(rpc, status, times=None)
+
+    assert [counting.counter.read(), counting.counter.increment(), counting.counter.read()] == [0, 1, 1]
+    assert sum(number.counters.failures.values()) > 0
+
+
+def test_no_13_what_is_not_kept_is_no_error(counting, number, momento):
+    """`raise "missed"`, which Python answers with a TypeError of its own: only text was raised, not an error."""
+    assert counting.counter.read() == 0
+    momento.evict("cruddur")
+
+    assert (counting.counter.read(), number.counters.failures) == (0, {})
+
+
+def test_no_13_reading_counting_and_resetting_mean_the_same_number(counting):
+    """Three functions had each its own arguments for where the number is; here nobody says where."""
+    read, increment, reset = counting.counter.read, counting.counter.increment, counting.counter.reset
+
+    assert [read(), increment(), read(), increment(), read(), reset(), read()] == [0, 1, 1, 1, 2, 1, 0]
 
 
 def test_no_14_whatever_makes_the_trigger_fire_there_is_one_account(database):

@@ -196,7 +196,7 @@ def test_of_a_query_with_another_shape_nothing_else_is_told(shop: Shop):
     (told,) = shop.told()
 
     assert told.startswith("queries/prices.sql:2: prices: it has another shape\nbreaking: ")
-    assert shop.looked == {"shape prices": 1, "shape add": 1, "stability add": 1, "plan add": 1}
+    assert shop.looked == {"shape prices": 1, "shape add": 1, "stability add": 1, "plan add": 1, "cache add": 1}
 
 
 def test_a_query_that_the_server_refuses_is_told_with_its_line_and_has_no_golden(empty: Shop):
@@ -333,7 +333,7 @@ def test_what_a_case_writes_is_gone_when_it_is_answered(shop: Shop):
 def test_what_was_proved_is_not_proved_again_and_rows_are_looked_at_always(shop: Shop):
     shop.check()
     assert set(shop.looked) == {
-        f"{layer} {name}" for layer in ("shape", "stability", "plan") for name in ("add", "prices")
+        f"{layer} {name}" for layer in ("shape", "stability", "plan", "cache") for name in ("add", "prices")
     }
     shop.looked.clear()
     assert shop.check() == []
@@ -354,13 +354,13 @@ def test_what_is_changed_is_proved_again_and_nothing_else(shop: Shop):
 
     shop.write("queries/prices.sql", "-- Another comment.\n" + PRICES)
     assert shop.check() == []
-    assert shop.looked == {"shape prices": 1, "stability prices": 1, "plan prices": 1}
+    assert shop.looked == {"shape prices": 1, "stability prices": 1, "plan prices": 1, "cache prices": 1}
 
     shop.looked.clear()
     shop.database = "another migration"
     assert shop.check() == []
     assert shop.looked == {
-        f"{layer} {name}": 1 for layer in ("shape", "stability", "plan") for name in ("add", "prices")
+        f"{layer} {name}": 1 for layer in ("shape", "stability", "plan", "cache") for name in ("add", "prices")
     }
 
 

@@ -181,6 +181,15 @@ def test_a_plan_that_breaks_its_promise_is_told_beside_the_one_that_kept_it(suit
     suite.run(passed=9, failed=1).stdout.fnmatch_lines(["the plan was another one:", "+ *Limit*"])
 
 
+def test_what_a_cache_line_says_is_an_item_and_held(suite: Suite):
+    text = "-- returns: many\n-- cache: ttl=60s\nSELECT handle FROM users ORDER BY id\n"
+    query = suite.write("queries/handles.sql", text)
+    result = suite.run("-v", HANDLES, passed=3, failed=1)
+
+    assert ids(result)[-1] == f"{HANDLES}::[cache]"
+    result.stdout.fnmatch_lines([f"{query}:2: handles: it is not cached: users is not watched; *"])
+
+
 def test_only_what_failed_is_run_again(suite: Suite):
     suite.write(JOIN, CONTRACTS[JOIN].replace('"bayko"', '"lore"', 1))
     suite.write("queries/stray.sql", "-- returns: value\nSELECT 1 AS one\n")

@@ -18,6 +18,9 @@ INSERT INTO users VALUES (1, 'ada', 1.10, '2026-01-01'), (2, NULL, 2, NULL), (3,
 CREATE TABLE notes (n int, words text);
 INSERT INTO notes VALUES (1, 'a'), (1, 'a'), (2, 'b');
 CREATE TABLE _yoyo_log (id text PRIMARY KEY);
+CREATE SCHEMA pgproof_cache;
+CREATE TABLE pgproof_cache.writes (name text);
+INSERT INTO pgproof_cache.writes VALUES ('public.users');
 CREATE SCHEMA other;
 CREATE TABLE other.parts (id int PRIMARY KEY, word text) PARTITION BY RANGE (id);
 CREATE TABLE other.parts_1 PARTITION OF other.parts DEFAULT;

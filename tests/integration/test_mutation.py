@@ -285,6 +285,14 @@ def test_an_empty_table_has_no_row_to_change(run: Run):
     assert {each.mutant.kind for each in mutation.survivors} == {"drop", "rename", "retype"}
 
 
+def test_the_ledger_and_the_cache_are_nothing_that_a_contract_should_notice(run: Run):
+    mutation = run(
+        "CREATE TABLE _yoyo_log (id text); CREATE SCHEMA pgproof_cache; CREATE TABLE pgproof_cache.t (a int)"
+    )
+
+    assert (mutation.survivors, killers(mutation)) == ((), {})
+
+
 def test_generated_columns_and_partitions_are_left_to_what_they_come_from(run: Run):
     schema = """
     CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) STORED) PARTITION BY RANGE (a);

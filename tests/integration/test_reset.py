@@ -70,6 +70,7 @@ def dump(settings, server: str, name: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(\+00)?", "<clock>", text)
     text = re.sub(r"^[0-9a-f-]{36}(?=\t[0-9a-f]{64}\t)", "<id of a log row>", text, flags=re.MULTILINE)
     text = re.sub(r"(?<=\t)(00:00:\d\d\.\d+|00:00:0\d)(?=\t)", "<took>", text)
+    text = re.sub(r"^((?:public\.\w+|catalog)\t)-?\d+$", r"\1<step>", text, flags=re.MULTILINE)  # of a table's version
     text = re.sub(r"(?<=pg_attver=)\d+", "<number>", text)  # of PostgreSQL 15.20
     text = re.sub(r"(?<=\t)[0-9a-f]{32}(?=\t)", "<hash over clocks>", text)  # on what a repeatable stands
     return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)

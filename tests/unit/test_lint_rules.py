@@ -123,6 +123,11 @@ def test_a_syntax_error_is_found_though_another_file_has_no_name(project: Settin
     assert judge_query(project, MANY + "SELEC 1") == ["query-file None:None", "parse-error 2:1"]
 
 
+def test_a_cache_line_that_cannot_be_read_has_its_line(project: Settings):
+    assert judge_query(project, "-- returns: many\n-- cache: ttl=soon\n\nSELECT 1 AS one\n") == ["query-file 2:1"]
+    assert judge_query(project, "-- returns: many\n-- cache: ttl=60s\n\nSELECT 1 AS one\n") == []
+
+
 def test_what_the_readers_say_is_told_once_and_in_their_words(project: Settings):
     write(project, "queries/a.sql", "SELECT %, '%(a)s'")
     write(project, "migrations/0002_b.sql", "-- Depends: 0001_example\nSELECT 1;\n")

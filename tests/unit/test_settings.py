@@ -64,6 +64,9 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "templates": "never",
         "template_days": 3,
         "template_megabytes": 500,
+        "cache_backend": "momento",
+        "cache_name": "staging",
+        "momento_cache": "shop",
     }
 
     settings = read_settings(
@@ -130,6 +133,7 @@ def test_root_keeps_its_servers_data_where_another_user_can_go(tmp_path: Path, m
         ("statement_timeout = -1", "statement_timeout -1 is not a duration"),
         ("server = 'docker'", "unknown server 'docker'"),
         ("target = 'staging'", "unknown target 'staging'"),
+        ("cache_backend = 'redis'", "unknown cache_backend 'redis'"),
         ("database = ['a']", r"database in \[tool.pgproof\] is neither text nor number"),
         ("cache = true", r"cache in \[tool.pgproof\] is neither text nor number"),
         ("mayor = 18\nprot = 1", r"unknown setting mayor, prot in \[tool.pgproof\]"),

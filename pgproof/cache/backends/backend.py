@@ -45,6 +45,9 @@ class Backend(Protocol):
     def add(self, key: str, value: bytes, ttl: float) -> bool:
         """Keep a value unless there is one; whether it was kept. Raises BackendError."""
 
+    def close(self) -> None:
+        """Let go of connections; whoever calls again gets new ones, as another cache that shares the backend does."""
+
     async def aget(self, key: str) -> bytes | None:
         """See `get`."""
 
@@ -53,3 +56,6 @@ class Backend(Protocol):
 
     async def aadd(self, key: str, value: bytes, ttl: float) -> bool:
         """See `add`."""
+
+    async def aclose(self) -> None:
+        """See `close`."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cachetools import TLRUCache
 
+from pgproof.cache.backends.backend import BackendError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,7 +20,7 @@ class _Kept(NamedTuple):
 
 
 def _size(kept: _Kept) -> int:
-    return len(kept.value) + 200  # with its key, and what the process itself needs for an entry
+    return len(kept.value) + 650  # with its key, and what Python needs to remember it by
 
 
 class Memory:
@@ -36,7 +38,7 @@ class Memory:
             max_bytes,
             ttu=lambda _, kept, now: now + kept.ttl,
             timer=clock,
-            getsizeof=lambda kept: len(kept.value) + 200,
+            getsizeof=_size,
         )
 
     def get(self, key: str) -> bytes | None:
@@ -48,15 +50,18 @@ class Memory:
     def set(self, key: str, value: bytes, ttl: float) -> None:
         """See `Backend`."""
         with self._lock:
-            self._kept[key] = _Kept(value, ttl)
+            self._keep(key, value, ttl)
 
     def add(self, key: str, value: bytes, ttl: float) -> bool:
         """See `Backend`."""
         with self._lock:
             if key in self._kept:
                 return False
-            self._kept[key] = _Kept(value, ttl)
+            self._keep(key, value, ttl)
             return True
+
+    def close(self) -> None:
+        """See `Backend`; there are no connections, and what is kept stays."""
 
     async def aget(self, key: str) -> bytes | None:
         """See `Backend`."""
@@ -69,3 +74,11 @@ class Memory:
     async def aadd(self, key: str, value: bytes, ttl: float) -> bool:
         """See `Backend`."""
         return self.add(key, value, ttl)
+
+    async def aclose(self) -> None:
+        """See `Backend`."""
+
+    def _keep(self, key: str, value: bytes, ttl: float) -> None:
+        if len(value) > self.largest:
+            raise BackendError("TOO_LARGE")
+        self._kept[key] = _Kept(value, ttl)

@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from pgproof.contracts.impact.dependencies import Place, fetch_dependencies
 from pgproof.errors import PgproofError
-from pgproof.pg.catalog import LEDGER_REGEX
+from pgproof.pg.catalog import INTERNAL_REGEX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ CROSS JOIN LATERAL (
     SELECT 0, NULL UNION ALL
     SELECT attnum, attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
 ) AS a (attnum, attname)
-WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition AND relname !~ %s
+WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition AND nspname || '.' || relname !~ %s
   AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 ORDER BY nspname, relname, a.attnum
 """
@@ -113,7 +113,7 @@ def fetch_coverage(session: Session, queries: Iterable[Query]) -> Coverage:
         for place in uses.writes:
             writers.setdefault(place, []).append(query)
     with session.connection.cursor(row_factory=tuple_row) as cursor:
-        places = [Place(*row) for row in cursor.execute(_PLACES, [LEDGER_REGEX])]
+        places = [Place(*row) for row in cursor.execute(_PLACES, [INTERNAL_REGEX])]
     covered = [Covered(*place, tuple(readers.get(place, ())), tuple(writers.get(place, ()))) for place in places]
     return Coverage(tuple(covered), dependencies.unseen)
 

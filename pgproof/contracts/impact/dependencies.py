@@ -7,6 +7,7 @@ trigger, or a function whose body is a string, does to other tables.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from pgproof.queries.refusal import is_lost
 from pgproof.sqltext import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from psycopg import Connection
 
@@ -32,8 +33,7 @@ _TYPES = """
 SELECT coalesce(string_agg(format_type(oid, NULL), ', ' ORDER BY place), '')
 FROM unnest(%s::oid[]) WITH ORDINALITY AS parameter (oid, place)
 """
-# A whole row (`SELECT u FROM users AS u`) depends on no column in pg_depend; in the tree it is a Var of attribute 0.
-_PLACES = """
+REACH = """
 WITH RECURSIVE reach (query, class, object, body, direct) AS (
     SELECT proname, 'pg_proc'::regclass, oid, prosqlbody::text, true FROM pg_proc
     WHERE pronamespace = pg_my_temp_schema() AND proname = ANY (%s)
@@ -48,7 +48,11 @@ WITH RECURSIVE reach (query, class, object, body, direct) AS (
         SELECT 'pg_proc'::regclass, f.oid, f.prosqlbody::text FROM pg_proc AS f
         WHERE refclassid = 'pg_proc'::regclass AND f.oid = refobjid AND f.prosqlbody IS NOT NULL
     ) AS next (class, object, body) ON true
-),
+)"""
+"""The functions that `installed` made, and the views and functions that they lead to, with the parse tree of each."""
+
+# A whole row (`SELECT u FROM users AS u`) depends on no column in pg_depend; in the tree it is a Var of attribute 0.
+_PLACES = """,
 place (query, relation, attnum, direct) AS (
     SELECT query, refobjid, refobjsubid, direct
     FROM reach JOIN pg_depend ON classid = class AND objid = object AND deptype = 'n'
@@ -122,9 +126,26 @@ def fetch_dependencies(session: Session, queries: Iterable[Query]) -> Dependenci
         SqlFileError: a query cannot be sent at all.
         ServerUnavailable: the connection is lost.
     """
-    connection, asked = session.connection, list(queries)
+    connection = session.connection
+    with installed(connection, queries) as (by_name, unseen):
+        found = _fetch_found(connection, list(by_name))
+        by_query = {query.name: _uses(connection, query, found[name]) for name, query in by_name.items()}
+    return Dependencies(by_query, unseen)
+
+
+@contextmanager
+def installed(
+    connection: Connection[Any], queries: Iterable[Query]
+) -> Iterator[tuple[Mapping[str, Query], Mapping[str, str]]]:
+    """Give the queries by the names of functions that stand for them meanwhile, and why there is none for the others.
+
+    Raises:
+        SqlFileError: a query cannot be sent at all.
+        ServerUnavailable: the connection is lost.
+    """
+    asked = list(queries)
     descriptions = fetch_descriptions(connection, [query.command.sql for query in asked])
-    installed: dict[str, Query] = {}
+    by_name: dict[str, Query] = {}
     unseen: dict[str, str] = {}
     with connection.transaction(force_rollback=True):
         for number, (query, described) in enumerate(zip(asked, descriptions, strict=True)):
@@ -132,10 +153,8 @@ def fetch_dependencies(session: Session, queries: Iterable[Query]) -> Dependenci
             if error := _install(connection, name, query, described):
                 unseen[query.name] = str(error).partition("\n")[0]
             else:
-                installed[name] = query
-        found = _fetch_found(connection, list(installed))
-        by_query = {query.name: _uses(connection, query, found[name]) for name, query in installed.items()}
-    return Dependencies(by_query, unseen)
+                by_name[name] = query
+        yield by_name, unseen
 
 
 def _install(
@@ -159,7 +178,7 @@ def _install(
 def _fetch_found(connection: Connection[Any], names: list[str]) -> Mapping[str, Mapping[Place, _Found]]:
     by_name: dict[str, dict[Place, _Found]] = {name: {} for name in names}
     with connection.cursor(row_factory=tuple_row) as cursor:
-        for name, relation, column, direct, viewed in cursor.execute(_PLACES, [names]):
+        for name, relation, column, direct, viewed in cursor.execute(REACH + _PLACES, [names]):
             by_name[name][Place(relation, column)] = _Found(direct, viewed)
     return by_name
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from psycopg.rows import tuple_row
 
 from pgproof.contracts.impact.dependencies import Place
-from pgproof.pg.catalog import LEDGER_REGEX
+from pgproof.pg.catalog import INTERNAL_REGEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Mutant:
 def fetch_mutants(session: Session) -> list[Mutant]:
     """Think of what could be changed: the same mutants, in the same order, for the same schema and seeds."""
     with session.connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(_MUTANTS.read_bytes(), {"ledger": LEDGER_REGEX})
+        cursor.execute(_MUTANTS.read_bytes(), {"internal": INTERNAL_REGEX})
         mutants = [
             Mutant(kind, relation, column, about, tuple(columns), other, statement)
             for kind, relation, column, about, columns, other, statement in cursor

@@ -2,7 +2,7 @@
 -- kind | relation | column | object | columns that it is about | the table that a foreign key goes to | statement.
 -- The object is a constraint or an index, the new type, or what a row is found by.
 --
--- relation   a table of ours: not Postgres's, not an extension's, not the ledger's, no partition of another
+-- relation   a table of ours: not Postgres's, not an extension's, not the ledger's or the cache's, no partition of another
 -- attribute  its own columns
 -- bound      constraints and indexes, with the columns that each is about, expressions and predicates too
 -- mutant     one change a row
@@ -21,7 +21,7 @@ relation AS (
            ), 'tableoid, ctid') AS key
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = relnamespace
-    WHERE relkind IN ('r', 'p') AND NOT relispartition AND relname !~ %(ledger)s
+    WHERE relkind IN ('r', 'p') AND NOT relispartition AND nspname || '.' || relname !~ %(internal)s
       AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_')
       AND NOT EXISTS (
           SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'

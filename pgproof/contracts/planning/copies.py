@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
-from pgproof.pg.catalog import LEDGER_REGEX
+from pgproof.pg.catalog import INTERNAL_REGEX
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,7 +32,7 @@ INNER JOIN pg_namespace AS n ON n.oid = relnamespace
 LEFT JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 LEFT JOIN pg_type AS t ON t.oid = atttypid
 WHERE relkind IN ('r', 'p') AND NOT relispartition AND relpersistence <> 't'
-    AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_') AND relname !~ %s
+    AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_') AND nspname || '.' || relname !~ %s
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 ORDER BY c.oid, attnum
 """
@@ -131,7 +131,7 @@ def fetch_schema(cursor: Cursor[TupleRow]) -> Schema:
     """Read what says how the rows of a database can be copied; the ledger is no part of it."""
     tables: dict[int, Table] = {}
     kinds: dict[Column, str] = {}
-    for oid, schema, name, parted, number, column, kind in cursor.execute(_COLUMNS, [LEDGER_REGEX]).fetchall():
+    for oid, schema, name, parted, number, column, kind in cursor.execute(_COLUMNS, [INTERNAL_REGEX]).fetchall():
         table = tables.setdefault(oid, Table(oid, (schema, name), parted))
         if number:
             table.columns[number] = column

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from pgproof.pg.catalog import LEDGER_REGEX
+from pgproof.pg.catalog import INTERNAL_REGEX
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -29,7 +29,7 @@ FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = relnamespace
 JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 WHERE relkind IN ('r', 'm') AND relpersistence <> 't' AND pg_relation_size(c.oid) > 0
-    AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_') AND relname !~ %s
+    AND nspname <> 'information_schema' AND NOT starts_with(nspname, 'pg_') AND nspname || '.' || relname !~ %s
 ORDER BY nspname, relname, attnum
 """
 
@@ -55,7 +55,7 @@ def scramble(connection: Connection[Any]) -> list[str]:
         connection: to a database that nobody else uses; in autocommit, outside of a transaction.
     """
     with connection.cursor(row_factory=tuple_row) as cursor:
-        tables = cursor.execute(_TABLES, [LEDGER_REGEX]).fetchall()
+        tables = cursor.execute(_TABLES, [INTERNAL_REGEX]).fetchall()
     reversals = [_reverse(schema, name, column) for schema, name, column, ours in tables if ours]
     with connection.transaction():
         connection.execute(sql.SQL("").join([sql.SQL(_BEGIN), *reversals, sql.SQL(_END)]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import class_row
 
 from pgproof.errors import Location, SettingsError
+from pgproof.pg.catalog import INTERNAL_REGEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +24,8 @@ _HINT = "`inv gate.stats --target=prod --out=FILE` writes one"
 _SIZES = """
 SELECT n.nspname || '.' || c.relname AS table, nullif(c.reltuples, -1)::bigint AS rows, c.relpages AS pages
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-  AND c.relname NOT LIKE '\\_pgproof\\_%' AND c.relname NOT LIKE '\\_yoyo\\_%' AND c.relname <> 'yoyo_lock'
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
+  AND n.nspname || '.' || c.relname !~ %s
 ORDER BY 1
 """
 
@@ -42,7 +43,7 @@ def fetch_sizes(connection: Connection[Any]) -> list[Size]:
     """Return the size of each table, in one transaction that may not write; no row is read."""
     with connection.transaction(), connection.cursor(row_factory=class_row(Size)) as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
-        return cursor.execute(_SIZES).fetchall()
+        return cursor.execute(_SIZES, [INTERNAL_REGEX]).fetchall()
 
 
 def render_stats(sizes: Sequence[Size]) -> str:
