@@ -7,6 +7,7 @@ when a call that seemed lost arrives late.
 from __future__ import annotations
 
 import secrets
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from pgproof.cache.key import token_key
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pgproof.cache.access import Access
     from pgproof.queries.steps import Steps
 
+_RANDOM = 16
 _TTL = 24 * 3600.0  # as long as Momento keeps anything; one that expires costs what a bump costs
 
 
@@ -25,9 +27,7 @@ def fetch_tokens(access: Access, space: str, names: Iterable[str]) -> Steps[Mapp
     tokens = {}
     for name in names:
         key = token_key(space, name)
-        token = yield from access.get(key)
-        if token is None:
-            token = yield from _make(access, key)
+        token = yield from _fetch(access, key)
         if token is None:
             return {}
         tokens[name] = token.hex()
@@ -36,12 +36,32 @@ def fetch_tokens(access: Access, space: str, names: Iterable[str]) -> Steps[Mapp
 
 def replace_token(access: Access, space: str, name: str) -> Steps[bool]:
     """Replace a token; whether that is certain."""
-    done = yield from access.set(token_key(space, name), secrets.token_bytes(16), _TTL)
+    key = token_key(space, name)
+    done = yield from access.set(key, _make(key), _TTL)
     return done
 
 
-def _make(access: Access, key: str) -> Steps[bytes | None]:
-    token = secrets.token_bytes(16)
-    if (yield from access.add(key, token, _TTL)):
+def _fetch(access: Access, key: str) -> Steps[bytes | None]:
+    token = yield from access.get(key)
+    if token is not None and _is_ours(key, token):
         return token
-    return (yield from access.get(key))  # another process was first
+    made = _make(key)
+    if token is not None:  # garbage, which may have been there before, and be there again
+        return made if (yield from access.set(key, made, _TTL)) else None
+    if (yield from access.add(key, made, _TTL)):
+        return made
+    theirs = yield from access.get(key)  # another process was first
+    return theirs if theirs is not None and _is_ours(key, theirs) else None
+
+
+def _make(key: str) -> bytes:
+    random = secrets.token_bytes(_RANDOM)
+    return random + _checksum(key, random)
+
+
+def _is_ours(key: str, token: bytes) -> bool:
+    return token[_RANDOM:] == _checksum(key, token[:_RANDOM])
+
+
+def _checksum(key: str, random: bytes) -> bytes:
+    return blake2b(key.encode() + random, digest_size=8).digest()

@@ -111,6 +111,7 @@ def lose_reply(apply: Callable[[], Any], context: ServicerContext) -> None:
 def swallow(_: Callable[[], Any], context: ServicerContext) -> None:
     """Neither apply nor answer it."""
     _end_of(context).wait()
+    context.abort(StatusCode.CANCELLED, "nobody waits for it any more")
 
 
 def garble(apply: Callable[[], Any], _: ServicerContext) -> Any:  # noqa: ANN401
