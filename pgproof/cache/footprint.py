@@ -15,7 +15,7 @@ from psycopg import sql
 
 from pgproof.cache.declaration import read_declaration
 from pgproof.cache.flights import Flights
-from pgproof.cache.relations import fetch_functions, fetch_missing, fetch_relations, tags_of
+from pgproof.cache.relations import fetch_changing, fetch_functions, fetch_missing, fetch_relations, tags_of
 from pgproof.cache.tables import read_names
 from pgproof.cache.versions import QUERY
 from pgproof.errors import PgproofError, SqlFileError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pgproof.queries import Query
     from pgproof.queries.steps import Steps
 
+CHANGES = "changes without a write"
 _REST = 30.0  # seconds after which a query that was refused is looked at again: a migration may have been late
 _LOG = logging.getLogger("pgproof.cache")
 
@@ -165,11 +166,13 @@ def _fetch_reads(names: Names, declaration: Declaration) -> Steps[tuple[tuple[st
     missing = yield from fetch_missing(asked - names.parts)
     relations = yield from fetch_relations((name, "read") for name in asked)
     functions = yield from fetch_functions(names.functions, relations)
+    changing = yield from fetch_changing(names.functions)
     settings = yield Select(_SETTINGS, [list(_PLAIN)])
     refusals = [each.refusal for each in relations if each.refusal]
     refusals += [f"there is no table {name}" for name in missing]
     if declaration.reads is None:
         refusals += [f"what {name}() reads does not show; say reads=…" for name in functions]
+    refusals += [f"{word} {CHANGES}" for word in (*sorted(names.changing), *(f"{f}()" for f in changing))]
     refusals += [f"{name} is {value}" for name, value in settings if not value.startswith(_PLAIN[name])]
     refusals += _refuse_kind(names)
     tags = tags_of(relations)
@@ -183,3 +186,5 @@ def _refuse_kind(names: Names) -> Iterator[str]:
         yield "it writes"
     elif names.kind != "SelectStmt":
         yield "it is no SELECT"
+    if names.locks:
+        yield "it locks rows, which a kept answer does not"

@@ -30,6 +30,14 @@ WHERE p.pronamespace <> 'pg_catalog'::regnamespace AND p.provolatile <> 'i' AND 
   )
 ORDER BY 1
 """
+# Functions of Postgres's own that give something else each time, or each transaction; a lock gives nothing.
+_CHANGING = """
+SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+  AND proname = ANY ($1::text[]) AND prorettype <> 'void'::regtype
+GROUP BY proname
+HAVING bool_and(provolatile = 'v') OR proname IN ('now', 'transaction_timestamp', 'statement_timestamp')
+ORDER BY 1
+"""
 _UNSEEN = {
     "m": "a materialized view",
     "f": "a foreign table",
@@ -90,6 +98,13 @@ def fetch_functions(names: Iterable[str], relations: Iterable[Relation]) -> Step
     """Return functions, of those called by these names and behind these views, that may read tables unseen."""
     views = [each.name for each in relations if each.kind == _VIEW]
     return [name for (name,) in (yield Select(_FUNCTIONS, [sorted(names), views]))]
+
+
+def fetch_changing(names: Iterable[str]) -> Steps[list[str]]:
+    """Return functions, of those called by these names, whose value changes without a write."""
+    if not (asked := sorted(names)):
+        return []
+    return [name for (name,) in (yield Select(_CHANGING, [asked]))]
 
 
 def tags_of(relations: Iterable[Relation]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ _READS = {"SelectStmt", "ExplainStmt", "VariableShowStmt"}
 Effect = Literal["insert", "update", "delete", "truncate", "any"]
 """What a write does to rows that are there, which decides along which foreign keys it goes on to other tables."""
 
+# Words without brackets that have the same value as long as the session has.
+_SETTLED = {f"SVFOP_{word}" for word in ("CURRENT_ROLE", "CURRENT_USER", "USER", "CURRENT_CATALOG", "CURRENT_SCHEMA")}
+
 _EFFECTS: dict[str, Effect] = {"InsertStmt": "insert", "UpdateStmt": "update", "DeleteStmt": "delete"}
 
 
@@ -34,6 +37,8 @@ class Names:
         writes: those that it writes, and how.
         parts: names of parts of a WITH, which need not be relations.
         functions: those that it calls, without their schemas, unquoted.
+        changing: words in it whose value changes without a write.
+        locks: it locks the rows that it reads.
         kind: of the statement, as the parser calls it: `SelectStmt`.
     """
 
@@ -41,6 +46,8 @@ class Names:
     writes: frozenset[tuple[str, Effect]]
     parts: frozenset[str]
     functions: frozenset[str]
+    changing: frozenset[str]
+    locks: bool
     kind: str
 
     @property
@@ -57,8 +64,16 @@ def read_names(statement: Statement) -> Names:
         writes=frozenset(write for kind, node in nodes for write in _writes(kind, node)),
         parts=frozenset(_quote(node["ctename"]) for kind, node in nodes if kind == "CommonTableExpr"),
         functions=frozenset(last_name(node["funcname"]) for kind, node in nodes if kind == "FuncCall"),
+        changing=frozenset(word for kind, node in nodes if (word := _changing(kind, node))),
+        locks=any("lockingClause" in node for _, node in nodes),
         kind=statement.kind,
     )
+
+
+def _changing(kind: str, node: Node) -> str:
+    if kind == "SQLValueFunction" and node["op"] not in _SETTLED:
+        return str(node["op"]).removeprefix("SVFOP_").removesuffix("_N")
+    return "TABLESAMPLE" if kind == "RangeTableSample" else ""
 
 
 def _writes(kind: str, node: Node) -> Iterator[tuple[str, Effect]]:

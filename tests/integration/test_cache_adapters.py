@@ -29,7 +29,7 @@ FILES = {
     "ids": "-- returns: many\n-- cache: ttl=1h mode=bounded lag=1h\nSELECT id FROM note ORDER BY id",
     "strict": "-- returns: many\n-- cache: ttl=1h\nSELECT id FROM note ORDER BY id",
     "count": "-- returns: value\n-- cache: ttl=60s mode=bounded stale=1h lag=0s reads=note\n"
-    "SELECT nextval('asked') FROM (SELECT pg_advisory_xact_lock_shared(7)) AS waited",
+    "SELECT ask() FROM (SELECT pg_advisory_xact_lock_shared(7)) AS waited",
     "add": "-- returns: affected\nINSERT INTO note (id) VALUES (%(id)s)",
     "add_two": "-- returns: one\nINSERT INTO note (id) VALUES (%(id)s), (%(id)s + 1) RETURNING id",
     "doom": "-- returns: affected\nINSERT INTO fatal VALUES (1)",
@@ -39,6 +39,7 @@ SCHEMA = """
 CREATE TABLE note (id int UNIQUE CHECK (id < 100));
 CREATE TABLE fatal (id int);
 CREATE SEQUENCE asked;
+CREATE FUNCTION ask() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('asked') $$;
 CREATE FUNCTION write_note(int) RETURNS int LANGUAGE sql AS 'INSERT INTO note VALUES ($1) RETURNING id';
 CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;

@@ -123,7 +123,6 @@ READS = {
     "WITH part AS (SELECT * FROM tag) SELECT * FROM part": ["tag"],
     "WITH RECURSIVE r AS (TABLE person UNION SELECT p.* FROM person AS p JOIN r ON r.boss = p.id) TABLE r": ["person"],
     "SELECT *, twice(id), count(*) OVER () FROM note": ["note"],
-    "SELECT * FROM note FOR UPDATE": ["note"],
 }
 
 
@@ -163,6 +162,13 @@ REFUSED = {
     "INSERT INTO note VALUES (1) RETURNING id": "it writes",
     "WITH w AS (DELETE FROM note RETURNING id) SELECT * FROM w": "it writes",
     "SELECT * INTO fresh FROM note": "it writes",
+    "SELECT id, now() FROM note": "now() changes without a write",
+    "SELECT id FROM note ORDER BY random()": "random() changes without a write",
+    "SELECT id FROM note WHERE CURRENT_DATE > '2026-01-01'": "CURRENT_DATE changes without a write",
+    "SELECT id, localtimestamp(3) FROM note": "LOCALTIMESTAMP changes without a write",
+    "SELECT id, session_user FROM note": "SESSION_USER changes without a write",
+    "SELECT * FROM note TABLESAMPLE system (10)": "TABLESAMPLE changes without a write",
+    "SELECT * FROM note FOR UPDATE": "it locks rows, which a kept answer does not",
     "EXPLAIN SELECT * FROM note": "it is no SELECT",
     "SHOW search_path": "it is no SELECT",
 }

@@ -178,7 +178,7 @@ def test_what_changes_without_a_write_is_told_also_behind_a_view(find: Find, tex
 
 def test_an_answer_that_locks_rows_is_not_kept(find: Find):
     assert told(find("ttl=60s reads=note", "SELECT id FROM note WHERE id = 1 FOR UPDATE")) == [
-        "it locks rows, which a kept answer does not hint: leave the line out"
+        f"it is not cached: it locks rows, which a kept answer does not {REFUSED}"
     ]
 
 
