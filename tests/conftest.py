@@ -18,6 +18,10 @@ from pgproof.pg.database import drop, ensure_created
 from pgproof.pg.server import throwaway_server
 from pgproof.settings import Settings, read_settings
 
+# As root, a server of ours is begun by fork(), and where that is so gRPC's handlers of it have stopped, or ended, a
+# process whose other threads were at work in gRPC. What is forked here uses no gRPC.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 # Nothing of the developer's shell reaches a test. PGPROOF_TEST_SERVER is the tests' own, not the product's: it
 # moves to a name that the product does not read, where the workers of xdist find it as well.
 if kind := os.environ.pop("PGPROOF_TEST_SERVER", ""):

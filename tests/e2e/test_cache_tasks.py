@@ -12,7 +12,7 @@ from threading import Timer
 import pytest
 
 from pgproof import Database
-from pgproof.cache import Backend, Cache, Memory
+from pgproof.cache import Backend, Cache, Limits, Memory
 from pgproof.cache.backends.momento import Momento
 from pgproof.cache.watching import install
 from pgproof.migrations import migrate, read_folder
@@ -82,7 +82,7 @@ def outside(cached: Project, momento: MomentoServer) -> Project:
 def application(shop: Project, backend: Backend) -> Iterator[Database]:
     """A process of the application, as far as the database knows."""
     url = shop.inv("db.url", "--show-password").strip()
-    with Database(url, shop.root / "queries", cache=Cache(backend)) as db:
+    with Database(url, shop.root / "queries", cache=Cache(backend, limits=Limits(budget=20))) as db:
         yield db
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -333,7 +334,7 @@ def test_a_file_that_promises_another_number_of_rows_is_held_to_it(connection: C
 SESSIONS = {
     "SET TimeZone TO 'Asia/Tokyo'": "SELECT at, at::text AS said FROM moment",
     "SET search_path TO other, public": "SELECT id FROM note",
-    "SET ROLE test_cache_other": "SELECT current_user AS who, id FROM note",
+    "SET ROLE {role}": "SELECT current_user AS who, id FROM note",
     "SET DateStyle TO 'SQL, DMY'": "SELECT at::text AS said FROM moment",
     "SET lc_monetary TO 'C'; SET extra_float_digits TO -10": "SELECT 1/3::float8 AS third FROM note",
     "SET bytea_output TO 'escape'": "SELECT ('\\x00'::bytea)::text AS bytes FROM note",
@@ -348,19 +349,19 @@ def test_a_connection_whose_session_changes_gets_the_answers_of_now(
 ):
     connection.execute("CREATE TABLE moment AS SELECT '2026-01-02 03:04+00'::timestamptz AS at")
     connection.execute("CREATE SCHEMA other; CREATE TABLE other.note AS SELECT 8 AS id")
-    connection.execute("DROP ROLE IF EXISTS test_cache_other; CREATE ROLE test_cache_other")
-    connection.execute("GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO test_cache_other")
+    role = f"other_{uuid4().hex[:12]}"
+    connection.execute(f"CREATE ROLE {role}; GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}".encode())
     connection.execute(watch(["public.moment", "other.note"]).encode())
     cached = f"-- returns: many\n-- cache: ttl=60s\n{text}"
     db = Database(connection, put(tmp_path / "queries", {"asked": cached}), cache=Cache())
     try:
         before = exactly(db.asked())
-        connection.execute(change.encode())
+        connection.execute(change.replace("{role}", role).encode())
         fresh, missed, hit = thrice(db, lambda db: db.asked())
         connection.execute("UPDATE note SET id = id + 1")
         assert exactly(db.asked()) == exactly(db.fresh().asked())
     finally:
-        connection.execute("RESET ROLE; DROP OWNED BY test_cache_other; DROP ROLE test_cache_other")
+        connection.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
     assert fresh == missed == hit
     assert before != fresh or "colour" in text

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -373,10 +374,10 @@ def test_a_refused_query_is_answered_by_the_database_and_said_once(
 @pytest.fixture
 def reader(database: str, connection: psycopg.Connection[Any]) -> Iterator[str]:
     """URL of a role that has no more than rights to tables of its application, and the grants of the cache's schema."""
-    connection.execute("DROP ROLE IF EXISTS test_cache_reader; CREATE ROLE test_cache_reader LOGIN")
-    connection.execute("GRANT SELECT, INSERT ON note TO test_cache_reader")
-    yield make_conninfo(database, user="test_cache_reader")
-    connection.execute("DROP OWNED BY test_cache_reader; DROP ROLE test_cache_reader")
+    role = f"reader_{uuid4().hex[:12]}"
+    connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'; GRANT SELECT, INSERT ON note TO {role}".encode())
+    yield make_conninfo(database, user=role, password=role)
+    connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
 
 
 NOTES = {

@@ -247,6 +247,6 @@ def test_sizes_of_tables_are_read_without_a_look_at_any_row(database: str, tmp_p
 
 
 def test_sizes_are_read_in_a_transaction_that_may_not_write(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pgproof.gate.measuring.stats._SIZES", "CREATE TABLE written (id int)")
+    monkeypatch.setattr("pgproof.gate.measuring.stats._SIZES", "CREATE TABLE written AS SELECT %s AS internal")
     with connect(database) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         fetch_sizes(connection)
