@@ -1,4 +1,7 @@
-"""A Momento of a test's own, as the unmodified SDK sees it."""
+"""A Momento of a test's own, as the unmodified SDK sees it. It stands beside the other users of gRPC.
+
+Begun late in a process in which thousands of tests had run, gRPC was aborted twice in CI; why is not known yet.
+"""
 
 import asyncio
 import threading
