@@ -9,6 +9,7 @@ import pytest
 from pgproof import Database
 from pgproof.cache import BackendError, Memory
 from tests.caches import Run, watch_tables
+from tests.clock import Clock
 
 TIMEOUT, BUDGET = 0.05, 0.15
 TABLES = ("note", "tag", "word")
@@ -27,13 +28,6 @@ FILES = {
 }
 ADDS = tuple(f"add.{table}" for table in TABLES)
 MODES = pytest.mark.parametrize("mode", ["strict", "bounded"])
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def _nothing(*_: str) -> None:

@@ -16,6 +16,7 @@ from pgproof.queries.call import call_for_rows
 from pgproof.queries.steps import Fetch, Join, drive
 from tests.adapters import put
 from tests.caches import Run, watch_tables
+from tests.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,16 +50,6 @@ def prepare(connection: psycopg.Connection[Any], number: int = 0) -> None:
     connection.execute("CREATE TABLE tally (n int NOT NULL)")
     connection.execute("INSERT INTO tally VALUES (%s)", [number])
     watch_tables(connection, ["tally"])
-
-
-class Clock:
-    """Seconds, which pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Racer(Run[Any]):

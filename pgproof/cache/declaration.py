@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
+from pgproof.cache.backends.backend import LONGEST
 from pgproof.errors import Location, Problem, SqlFileError
 from pgproof.sqltext import read_header
 
@@ -29,7 +30,6 @@ _SAID = {
     _MODE: "strict or bounded",
 }
 _HINT = "write `-- cache: ttl=60s mode=strict reads=table,other_table`, or `-- cache: bumps=table` where it writes"
-_LONGEST = 24 * 3600  # what Momento keeps at most
 _LAG = 1.0
 
 
@@ -127,7 +127,7 @@ def _meaning_problems(query: Query, at: Location, words: Mapping[str, str]) -> I
         yield Problem(at, "ttl with bumps: what was kept would not be written again", "keep it, or say what it writes")
     if "ttl" in words and query.returns == "affected":
         yield Problem(at, "it returns affected, of which there is nothing to keep", "say bumps=… only")
-    if ttl + stale > _LONGEST:
+    if ttl + stale > LONGEST:
         yield Problem(at, "nothing is kept for more than a day", "ttl=24h at most, with stale")
     if words.get("mode", "strict") == "strict" and (extra := sorted({"lag", "stale"} & set(words))):
         yield Problem(at, f"{', '.join(extra)} where mode is strict, which waits for nothing", "add mode=bounded")

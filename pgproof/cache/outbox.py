@@ -14,7 +14,7 @@ from pgproof.cache.access import Access
 from pgproof.cache.breaker import Breaker
 from pgproof.cache.current import fetch_spaces
 from pgproof.cache.tokens import replace_token
-from pgproof.cache.versions import QUERY
+from pgproof.cache.versions import COMPACT, QUERY
 from pgproof.queries.steps import Select
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ INSERT INTO pgproof_cache.deliveries (store, name, version)
 SELECT $1, name, $3::numeric FROM pgproof_cache.tables WHERE name = $2
 ON CONFLICT (store, name) DO UPDATE SET version = excluded.version
 """
-_COMPACT = "SELECT pgproof_cache.compact()"
 _FLUSH = "SELECT pgproof_cache.flush($1)"
 _FLUSH_ALL = "SELECT pgproof_cache.flush(array(SELECT name FROM pgproof_cache.tables ORDER BY name))"
 
@@ -100,7 +99,7 @@ class Outbox:
                     break
                 yield Select(_NOTE, [self.store, name, version])
                 delivered.append(name)
-        yield Select(_COMPACT)
+        yield Select(COMPACT)
         return Round(tuple(delivered), tuple(due)[len(delivered) :], "".join(failures))
 
     def flush(self, queries: Iterable[str] = ()) -> Steps[Round]:

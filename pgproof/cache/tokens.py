@@ -1,7 +1,7 @@
 """Watched tables in, a token of each out, which is replaced after a commit that writes to it: from the backend.
 
 A token is random and is set once, by one call that is never repeated. So none comes back: not when it is evicted, not
-when a call that seemed lost arrives late.
+when a call that seemed lost arrives late. One that expires costs what a bump costs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import secrets
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from pgproof.cache.backends.backend import LONGEST
 from pgproof.cache.key import token_key
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pgproof.queries.steps import Steps
 
 _RANDOM = 16
-_TTL = 24 * 3600.0  # as long as Momento keeps anything; one that expires costs what a bump costs
 
 
 def fetch_tokens(access: Access, space: str, names: Iterable[str]) -> Steps[Mapping[str, str]]:
@@ -37,7 +37,7 @@ def fetch_tokens(access: Access, space: str, names: Iterable[str]) -> Steps[Mapp
 def replace_token(access: Access, space: str, name: str) -> Steps[bool]:
     """Replace a token; whether that is certain."""
     key = token_key(space, name)
-    done = yield from access.set(key, _make(key), _TTL)
+    done = yield from access.set(key, _make(key), LONGEST)
     return done
 
 
@@ -47,8 +47,8 @@ def _fetch(access: Access, key: str) -> Steps[bytes | None]:
         return token
     made = _make(key)
     if token is not None:  # garbage, which may have been there before, and be there again
-        return made if (yield from access.set(key, made, _TTL)) else None
-    if (yield from access.add(key, made, _TTL)):
+        return made if (yield from access.set(key, made, LONGEST)) else None
+    if (yield from access.add(key, made, LONGEST)):
         return made
     theirs = yield from access.get(key)  # another process was first
     return theirs if theirs is not None and _is_ours(key, theirs) else None

@@ -25,7 +25,7 @@ WHERE t.name = ANY ($1::text[]) AND NOT pg_is_in_recovery()
 """
 QUERY = "query:"  # before the name of a query that can be flushed as a table can be written
 CATALOG = "catalog"  # what migrations write to: names may mean other tables than before
-_COMPACT = "SELECT pgproof_cache.compact()"
+COMPACT = "SELECT pgproof_cache.compact()"
 _AT_MOST = 200  # rows to add up at each look; beyond that they are added up for good
 
 
@@ -46,4 +46,4 @@ def fetch_versions(names: Iterable[str]) -> Steps[Mapping[str, str]]:
 def _compact() -> Steps[None]:
     """Add up what was read row by row; where that is refused, as in a session that may only read, others do it."""
     with suppress(psycopg.Error, PgproofError):
-        yield Select(_COMPACT)
+        yield Select(COMPACT)

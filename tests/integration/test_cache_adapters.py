@@ -23,6 +23,7 @@ from pgproof.queries import read_queries
 from pgproof.queries.steps import Spawn
 from tests.adapters import Waited, put
 from tests.caches import begin, watch_tables
+from tests.clock import Clock
 
 # A process relies on what it knows for an hour, unless it has written itself.
 FILES = {
@@ -48,16 +49,6 @@ CREATE CONSTRAINT TRIGGER die AFTER INSERT ON fatal DEFERRABLE INITIALLY DEFERRE
 """
 
 Connection = psycopg.Connection[Any]
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

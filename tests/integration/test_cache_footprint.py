@@ -15,6 +15,7 @@ from pgproof.cache import Cache
 from pgproof.cache.footprint import Footprint, fetch_footprint
 from tests.adapters import put
 from tests.caches import Run, watch_tables
+from tests.clock import Clock
 
 Ask = Callable[..., Footprint]
 
@@ -332,16 +333,6 @@ def test_a_query_without_a_line_that_only_reads_asks_the_server_nothing(tmp_path
 @pytest.fixture
 def clock() -> "Clock":
     return Clock()
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_refused_query_is_answered_by_the_database_and_said_once(

@@ -14,21 +14,15 @@ from pgproof.cache import Cache
 from pgproof.queries.steps import Spawn
 from tests.adapters import put
 from tests.caches import Run, begin, watch_tables
+from tests.clock import Clock
 
 FILES = {"notes/all": "-- returns: many\n-- cache: ttl=60s mode=strict\nSELECT id FROM note ORDER BY id"}
 MISSED = {"notes.all": {"miss": 1, "kept": 1}}
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

@@ -11,19 +11,13 @@ from pgproof.cache import BackendError, Memory
 from pgproof.cache.access import Access
 from pgproof.cache.breaker import Breaker
 from pgproof.queries.steps import Do, Pause, Step, Steps
+from tests.clock import Clock
 
 TIMEOUT, BUDGET = 0.05, 0.15
 
 
 class Slow(Memory):
     timeout = TIMEOUT
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Request:
@@ -59,7 +53,7 @@ def request_(clock: Clock) -> Request:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 def test_what_is_kept_is_found_again(request_):
@@ -147,7 +141,7 @@ CALLS = st.tuples(st.sampled_from(["get", "set", "add", "pause"]), st.floats(0, 
 
 @given(st.lists(CALLS))
 def test_all_waiting_together_is_never_longer_than_the_budget(calls):
-    clock = Clock()
+    clock = Clock(100.0)
     request = Request(clock)
     arguments: dict[str, tuple[Any, ...]] = {"get": ("k",), "set": ("k", b"v", 9), "add": ("k", b"v", 9)}
     for method, takes, fails in calls:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+LONGEST = 24 * 3600.0
+"""Seconds that anything is kept at most, wherever: as long as Momento does."""
+
 
 class BackendError(Exception):
     """A backend did not do what it was asked; nothing of what it was asked about is in it.

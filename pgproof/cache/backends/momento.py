@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pgproof.cache.backends.backend import BackendError
+from pgproof.cache.backends.backend import LONGEST, BackendError
 from pgproof.cache.backends.clients import by_loop, by_process
 from pgproof.errors import SettingsError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from momento.config import Configuration
 
 _VARIABLES = ("MOMENTO_API_KEY", "MOMENTO_ENDPOINT")
-_LONGEST = 24 * 3600.0  # what Momento keeps at most
 _GONE, _LIMITED = "SERVER_UNAVAILABLE", "LIMIT_EXCEEDED_ERROR"
 _PATIENCE = 5.0  # seconds with a client that finds nobody; gRPC's own grows, until it tries every two minutes only
 _DEFAULT_TTL = timedelta(seconds=60)  # the SDK wants one; we always say how long
@@ -126,7 +125,7 @@ class Momento:
 
 def _ttl(seconds: float) -> timedelta:
     """Return what the SDK makes at least 1 ms of: it cuts off the rest, and 0 ms would be kept for no time at all."""
-    return timedelta(milliseconds=max(1, round(min(seconds, _LONGEST) * 1000)))
+    return timedelta(milliseconds=max(1, round(min(seconds, LONGEST) * 1000)))
 
 
 def _accept(response: Any) -> Any:  # noqa: ANN401
