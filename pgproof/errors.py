@@ -10,6 +10,7 @@ PgproofError(what, at=Location | None, hint="")    prints  path:line: what, then
 │   ├── MigrationFailed    Postgres refused a statement; `__cause__` is psycopg's error
 │   └── LockTimeout        another runner holds the runner lock
 ├── SeedError              a seed file cannot be loaded
+├── CloudError             AWS cannot be asked, or refuses; `code` is its word for why
 └── QueryError             a named query cannot be run, or did not give what its file promises
     ├── UnknownQuery       there is no query of that name
     ├── ParameterMismatch  parameters are missing, unknown or of no use; Postgres was not asked
@@ -118,6 +119,18 @@ class LockTimeout(MigrationError):
 
 class SeedError(PgproofError):
     """A seed file cannot be loaded; nothing of the load is kept."""
+
+
+class CloudError(PgproofError):
+    """AWS cannot be asked, or refuses.
+
+    Attributes:
+        code: AWS' own word, such as ResourceNotFoundException; empty where AWS was not reached.
+    """
+
+    def __init__(self, what: str, *, at: Location | None = None, hint: str = "", code: str = "") -> None:
+        super().__init__(what, at=at, hint=hint)
+        self.code = code
 
 
 class QueryError(PgproofError):

@@ -131,6 +131,11 @@ class Settings:
         return self.root / "tests" / "contracts"
 
     @property
+    def metrics(self) -> Path:
+        """Folder of the mappings of metrics."""
+        return self.root / "metrics"
+
+    @property
     def memory(self) -> Path | None:
         """Folder for what a desk remembers of this project from run to run; None in CI, which remembers nothing."""
         from hashlib import sha256

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from pgproof.errors import Location, Problem, SqlFileError
+from pgproof.tomltext import Part, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +92,7 @@ def read_contract(folder: Path, path: Path) -> Contract:
     Raises:
         SqlFileError: the file cannot be read as cases; all its problems at once.
     """
-    text, words = _read(path)
+    text, words = read_toml(path)
     head, *cases = _tables(path, text, words)
     problems = [*_path_problems(path, path.relative_to(folder)), *_problems(head, cases)]
     if problems:
@@ -100,45 +100,15 @@ def read_contract(folder: Path, path: Path) -> Contract:
     return Contract(query_name(folder, path), path, tuple(_case(words, case.words, case.at()) for case in cases))
 
 
-@dataclass(frozen=True)
-class _Table:
-    """A part of a file: what it says for all cases, or for one."""
-
-    path: Path
-    line: int
-    text: list[str]
-    words: Mapping[str, Any]
-
-    def at(self, word: str = "") -> Location:
-        """Return where a word stands, or the part begins."""
-        start = re.compile(rf"\s*(\[+\s*(case\s*\.\s*)?)?[\"']?{re.escape(word)}\b")
-        found = (number for number, line in enumerate(self.text, self.line) if word and start.match(line))
-        return Location(self.path, next(found, self.line))
-
-
-def _tables(path: Path, text: str, words: Mapping[str, Any]) -> Iterator[_Table]:
+def _tables(path: Path, text: str, words: Mapping[str, Any]) -> Iterator[Part]:
     """Yield the head, then the cases; none where they are not written with [[case]]."""
     starts = [text.count("\n", 0, found.start("header")) + 1 for found in _CASE.finditer(text) if found["header"]]
     lines, cases = text.split("\n"), words.get("case")
     said = {word: value for word, value in words.items() if word != "case"}
-    yield _Table(path, 1, lines[: starts[0] - 1] if starts else lines, said)
+    yield Part(path, 1, lines[: starts[0] - 1] if starts else lines, said)
     if starts and isinstance(cases, list) and len(cases) == len(starts):
         for case, start, end in zip(cases, starts, (*starts[1:], len(lines) + 1), strict=True):
-            yield _Table(path, start, lines[start - 1 : end - 1], case)
-
-
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
-    content = path.read_bytes()
-    try:
-        text = content.decode()
-        return text, tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        at = Location(path, content.count(b"\n", 0, error.start) + 1)
-        raise SqlFileError([Problem(at, "the file is not UTF-8", "save it as UTF-8")]) from error
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        at = Location(path, int(line[1]) if line else text.count("\n") + 1)
-        raise SqlFileError([Problem(at, f"this is not TOML: {error}")]) from error
+            yield Part(path, start, lines[start - 1 : end - 1], case)
 
 
 def _case(shared: Mapping[str, Any], own: Mapping[str, Any], at: Location) -> Case:
@@ -160,7 +130,7 @@ def _path_problems(path: Path, inside: Path) -> Iterator[Problem]:
             yield Problem(Location(path, 1), f"no query is named {part!r}", hint)
 
 
-def _problems(head: _Table, cases: list[_Table]) -> Iterator[Problem]:
+def _problems(head: Part, cases: list[Part]) -> Iterator[Problem]:
     yield from _table_problems(head, _SHARED)
     if not cases:
         yield Problem(head.at(), "there is no case in it", "write [[case]], and its name below")
@@ -173,7 +143,7 @@ def _problems(head: _Table, cases: list[_Table]) -> Iterator[Problem]:
             yield Problem(case.at("name"), what, f"the first is in line {line}")
 
 
-def _table_problems(table: _Table, kinds: Mapping[str, str]) -> Iterator[Problem]:
+def _table_problems(table: Part, kinds: Mapping[str, str]) -> Iterator[Problem]:
     for word, value in table.words.items():
         if word not in kinds:
             yield Problem(table.at(word), f"unknown word {word}", f"it takes {', '.join(kinds)}")
@@ -191,7 +161,7 @@ def _is(value: object, kind: str) -> bool:
     return isinstance(value, dict if kind == "a table" else str)
 
 
-def _case_problems(case: _Table) -> Iterator[Problem]:
+def _case_problems(case: Part) -> Iterator[Problem]:
     name, expect, error = case.words.get("name", ""), case.words.get("expect"), case.words.get("error")
     if not _NAME.fullmatch(name):
         yield Problem(case.at("name"), f"a case needs a name, and {name!r} is none", "small letters, digits and _")

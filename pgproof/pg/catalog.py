@@ -22,10 +22,11 @@ LEDGER = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "_pgproo
 
 LEDGER_REGEX = f"^({'|'.join(LEDGER)})$".replace("*", ".*")
 
-INTERNAL_REGEX = rf"^pgproof_cache\.|\.({'|'.join(LEDGER)})$".replace("*", ".*")
-"""Tables, as `schema.table`, that are not a project's own to query, to fill or to lose: the ledger's, and the cache's.
+INTERNAL_REGEX = rf"^pgproof_(cache|metrics)\.|\.({'|'.join(LEDGER)})$".replace("*", ".*")
+"""Tables, as `schema.table`, that are not a project's own to query, to fill or to lose: the ledger's, the cache's
+and the metrics'.
 
-The cache's are part of a schema all the same, for a migration makes them.
+The last two are part of a schema all the same, for a migration makes them.
 """
 
 _FACTS = Path(__file__).with_name("catalog.sql")

@@ -26,6 +26,7 @@ HEAVY = {
     "rich",
     "sqlfluff",
     "sqlparse",
+    "stamina",
     "testcontainers",
     "yoyo",
 }

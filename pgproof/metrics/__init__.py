@@ -1,0 +1,1 @@
+"""DynamoDB's items in, metrics in Postgres out, exactly once."""

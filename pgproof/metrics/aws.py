@@ -1,0 +1,167 @@
+"""Settings in, DynamoDB's clients out: the door to boto3, with patience for what passes and words for what does not.
+
+A request is tried again after throttling, an error of the server's or of the network, at growing intervals with jitter.
+boto3's own retries are off: there is one place that waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from pgproof.errors import CloudError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+    from pgproof.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 10
+"""How often a request is tried: about a minute and a half."""
+
+_THROTTLED = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+}
+_SERVER_ERROR = 500
+_HINTS = {
+    "AccessDeniedException": "the credentials that are used may not do that",
+    "ExpiredTokenException": "get new credentials: `aws sso login`, or whatever gave you these",
+    "ResourceNotFoundException": "is it the right region, and the right account?",
+    "UnrecognizedClientException": "are the credentials those of this account?",
+}
+_NO_RETRIES = {"total_max_attempts": 1, "mode": "standard"}
+
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # what it logs, `notify` is told
+
+
+@dataclass(frozen=True)
+class Aws:
+    """DynamoDB, its streams, and how to ask them.
+
+    Attributes:
+        attempts: how often a request is tried; None: for ever.
+        notify: is told, in a line, what is tried again.
+    """
+
+    tables: DynamoDBClient
+    streams: DynamoDBStreamsClient
+    attempts: int | None = ATTEMPTS
+    notify: Callable[[str], None] = field(default=lambda _: None)
+
+    def ask(self, operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Make a request, patiently.
+
+        Args:
+            operation: a method of a client.
+            args: none; boto3 takes names only.
+            kwargs: its arguments.
+
+        Raises:
+            CloudError: AWS refused, was not reached, or was busy for too long.
+        """
+        import stamina
+
+        try:
+            for attempt in stamina.retry_context(
+                on=self._is_worth_another, attempts=self.attempts, timeout=None, wait_max=20.0
+            ):
+                with attempt:
+                    return operation(*args, **kwargs)
+        except Exception as error:
+            raise explain(error) from error
+        raise AssertionError  # a context either returns or raises
+
+    def _is_worth_another(self, error: Exception) -> bool:
+        passes = is_transient(error)
+        if passes:
+            self.notify(str(explain(error)).partition("\n")[0])
+        return passes
+
+
+def open_aws(settings: Settings, *, attempts: int | None = ATTEMPTS, notify: Callable[[str], None] = print) -> Aws:
+    """Open clients, by the credentials and the region that boto3 finds.
+
+    Raises:
+        SettingsError: boto3 is not installed; or the target is prod, and requests would not go to AWS.
+        CloudError: no region.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise SettingsError("boto3 is not installed", hint="pip install 'pgproof[aws]'") from error
+    config = Config(retries=_NO_RETRIES, connect_timeout=5, read_timeout=60, max_pool_connections=32)  # type: ignore[arg-type]
+    try:
+        tables = boto3.client("dynamodb", config=config)
+        streams = boto3.client("dynamodbstreams", config=config)
+    except Exception as error:
+        raise explain(error) from error
+    if settings.target == "prod":
+        for client in (tables, streams):
+            refuse_elsewhere(client.meta.endpoint_url)
+    return Aws(tables, streams, attempts, notify)
+
+
+def refuse_elsewhere(endpoint: str) -> None:
+    """Refuse to bring to production what is not from AWS: AWS_ENDPOINT_URL* lead to a double on a desk.
+
+    Raises:
+        SettingsError: requests would not go to AWS.
+    """
+    host = urlsplit(endpoint).hostname or ""
+    if not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
+        raise SettingsError(
+            f"target prod, and requests to AWS would go to {host}",
+            hint="unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_DYNAMODB_STREAMS,"
+            " and `endpoint_url` in ~/.aws/config",
+        )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a request may do better in a moment."""
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return _code(error) in _THROTTLED or status >= _SERVER_ERROR
+    network = (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError)
+    return isinstance(error, network)
+
+
+def explain(error: Exception) -> CloudError:
+    """Return an error of boto3's for people."""
+    from botocore import exceptions
+
+    if isinstance(error, CloudError):
+        return error
+    if isinstance(error, exceptions.ClientError):
+        code, said = _code(error), error.response.get("Error", {}).get("Message", "")
+        what = f"AWS refused {error.operation_name}: {code}{f': {said}' if said else ''}"
+        return CloudError(what, hint=_HINTS.get(code, ""), code=code)
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        return CloudError(
+            "no AWS credentials", hint="`aws configure`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+        )
+    if isinstance(error, exceptions.NoRegionError):
+        return CloudError("no AWS region", hint="export AWS_REGION=ca-central-1")
+    if isinstance(error, exceptions.BotoCoreError):
+        return CloudError(" ".join(f"AWS was not reached: {error}".split()))
+    raise error
+
+
+def _code(error: Any) -> str:  # noqa: ANN401 - boto3 is not imported for a type
+    return str(error.response.get("Error", {}).get("Code", ""))

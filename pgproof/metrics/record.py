@@ -1,0 +1,118 @@
+"""A stream's record in, a change to the mirror out; from boto3 or as Lambda gets it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pgproof.metrics.facts import NO_FACTS, Facts, find_facts
+from pgproof.metrics.item import Malformed, key_of, normalize, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Map
+    from collections.abc import Sequence
+
+    from pgproof.metrics.item import Image
+    from pgproof.metrics.mapping import Mapping
+
+_TTL = ("Service", "dynamodb.amazonaws.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one item.
+
+    Attributes:
+        key: hash of the item's key.
+        sequence: where in the stream; 0 if it was read from the table.
+        image: its text in normal form; None: nobody knows what it was.
+        deleted: it is gone.
+        expired: it is, because its time to live was over; `image` is what it was, where the stream has old images.
+        record: what it was read from.
+    """
+
+    key: bytes
+    sequence: int
+    image: str | None
+    facts: Facts = NO_FACTS
+    deleted: bool = False
+    expired: bool = False
+    record: Map[str, Any] | None = None
+
+
+def read_record(record: Map[str, Any], keys: tuple[str, ...], mappings: Sequence[Mapping]) -> Change:
+    """Read one record.
+
+    Args:
+        record: of GetRecords, or of a Lambda event.
+        keys: attributes of the table's key, in order.
+        mappings: of the table.
+
+    Raises:
+        Malformed: it is no record of a table with this key; says why.
+    """
+    try:
+        body, name = record["dynamodb"], record["eventName"]
+        key, sequence = key_of(keys, normalize(body["Keys"])), int(body["SequenceNumber"])
+        if name == "REMOVE":
+            return _remove(key, sequence, body, mappings, record)
+        if name not in ("INSERT", "MODIFY"):
+            raise Malformed(f"unknown event {name!r}")
+        if "NewImage" not in body:
+            raise Malformed("no NewImage: the stream has to have the view type NEW_IMAGE or NEW_AND_OLD_IMAGES")
+        return _put(key, sequence, normalize(body["NewImage"]), mappings, record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error
+    except ValueError as error:
+        raise error if isinstance(error, Malformed) else Malformed(str(error)) from error
+
+
+def read_item(item: Map[str, Any], keys: tuple[str, ...], mappings: Sequence[Mapping]) -> Change:
+    """Read one item of a scan or an export.
+
+    Raises:
+        Malformed: it is no item of a table with this key.
+    """
+    image = normalize(item)
+    return _put(key_of(keys, image), 0, image, mappings, item)
+
+
+def moment_of(record: Map[str, Any]) -> datetime | None:
+    """Return about when a record was written, to the second; None where it does not say."""
+    said = record.get("dynamodb", {}).get("ApproximateCreationDateTime")
+    if isinstance(said, int | float):
+        return datetime.fromtimestamp(said, UTC)
+    return said if isinstance(said, datetime) else None
+
+
+def to_json(record: Map[str, Any]) -> str:
+    """Return a record as JSON in ASCII, binary as base64: `read_record` reads it again."""
+    return json.dumps(record, default=_plain, sort_keys=True)
+
+
+def _put(key: bytes, sequence: int, image: Image, mappings: Sequence[Mapping], record: Map[str, Any]) -> Change:
+    return Change(key, sequence, to_text(image), find_facts(image, mappings), record=record)
+
+
+def _remove(
+    key: bytes, sequence: int, body: Map[str, Any], mappings: Sequence[Mapping], record: Map[str, Any]
+) -> Change:
+    if not _is_ttl(record) or "OldImage" not in body:
+        return Change(key, sequence, None, deleted=True, expired=_is_ttl(record), record=record)
+    image = normalize(body["OldImage"])
+    facts = find_facts(image, [each for each in mappings if each.counts_expired])
+    return Change(key, sequence, to_text(image), facts, deleted=True, expired=True, record=record)
+
+
+def _is_ttl(record: Map[str, Any]) -> bool:
+    who = {str(name).lower(): value for name, value in (record.get("userIdentity") or {}).items()}
+    return (who.get("type"), who.get("principalid")) == _TTL
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    return value.timestamp() if isinstance(value, datetime) else repr(value)
