@@ -24,11 +24,14 @@ from pgproof.metrics.source import Source, begin_epoch, end_scan, hold
 from pgproof.metrics.stream import fetch_stream_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
     from pgproof.metrics.feed import Feed
+
+Item = dict[str, Any]
+"""Attribute -> typed value, as boto3 has it."""
 
 SEGMENTS = 4
 """Parts of a table that are read at the same time."""
@@ -96,26 +99,26 @@ class Scan:
         if segment.done:
             return
         read = partial(read_item, keys=self.feed.table.keys, mappings=self.feed.mappings)
-        start = {"ExclusiveStartKey": _from_json(segment.start_key)} if segment.start_key else {}
         with closing(self.feed.connect()) as connection:
-            while True:
-                page: Any = self.feed.aws.ask(
-                    self.feed.aws.tables.scan,
-                    TableName=self.feed.table.name,
-                    Segment=segment.number,
-                    TotalSegments=total,
-                    **start,  # type: ignore[arg-type]
-                )
-                items, last = page["Items"], page.get("LastEvaluatedKey")
+            for items, last in fetch_pages(self.feed, segment.number, total, _from_json(segment.start_key)):
                 with connection.transaction():
                     hold(connection, source)
                     take_in(connection, source, items, read)
-                    place = [to_json(last) if last else None, len(items), last is None, source.id, segment.number]
+                    place = [to_json(last) if last else None, len(items), not last, source.id, segment.number]
                     connection.execute(_KEEP, place)
                 self.notify(len(items))
-                if last is None:
-                    return
-                start = {"ExclusiveStartKey": last}
+
+
+def fetch_pages(feed: Feed, number: int, total: int, after: Item | None = None) -> Iterator[tuple[list[Item], Item]]:
+    """Yield the pages of one segment of so many: items, and the key of the last one; none is that of the last page."""
+    while True:
+        start: Any = {"ExclusiveStartKey": after} if after else {}
+        scan = feed.aws.tables.scan
+        page = feed.aws.ask(scan, TableName=feed.table.name, Segment=number, TotalSegments=total, **start)
+        after = page.get("LastEvaluatedKey", {})
+        yield page["Items"], after
+        if not after:
+            return
 
 
 def fetch_segments(connection: Connection[Any], source: Source) -> list[Segment]:
@@ -124,7 +127,8 @@ def fetch_segments(connection: Connection[Any], source: Source) -> list[Segment]
         return cursor.execute(_SEGMENTS, [source.id]).fetchall()
 
 
-def _from_json(key: str) -> dict[str, Any]:
+def _from_json(key: str | None) -> Item | None:
     """Return a key as boto3 takes it: binary as bytes."""
-    said = json.loads(key)
-    return {name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in said.items()}
+    if key is None:
+        return None
+    return {name: {"B": b64decode(value["B"])} if "B" in value else value for name, value in json.loads(key).items()}

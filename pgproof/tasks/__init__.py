@@ -4,7 +4,24 @@ from types import ModuleType
 
 from invoke import Collection
 
-from pgproof.tasks import cache, call, fresh, gate, insight, lint, query, schema, server, sizes, watching
+from pgproof.tasks import (
+    cache,
+    call,
+    dashboard,
+    deploying,
+    fresh,
+    gate,
+    insight,
+    lint,
+    mapping,
+    metrics,
+    query,
+    reading,
+    schema,
+    server,
+    sizes,
+    watching,
+)
 
 
 def _collect(name: str, *modules: ModuleType) -> Collection:
@@ -20,6 +37,7 @@ ns = Collection(
     _collect("query", query, call, insight),
     _collect("gate", gate, sizes),
     _collect("cache", watching, cache),
+    _collect("metrics", mapping, reading, metrics, dashboard, deploying),
 )
 ns.add_task(lint.lint)
 ns.collections["gate"].default = "judge"

@@ -1,0 +1,1 @@
+"""metrics.show, metrics.status, metrics.verify: what the metrics say, and whether they are right."""

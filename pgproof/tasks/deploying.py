@@ -1,0 +1,1 @@
+"""metrics.template, metrics.retry: the flow as a Lambda function, and what it set aside."""

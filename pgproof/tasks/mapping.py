@@ -1,0 +1,1 @@
+"""metrics.init, metrics.check, metrics.seed: what a project's metrics need."""

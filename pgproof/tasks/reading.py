@@ -1,0 +1,1 @@
+"""metrics.backfill, metrics.import-export: whole tables in."""
