@@ -8,6 +8,19 @@ CREATE SCHEMA pgproof_cache;
 -- Name: SCHEMA pgproof_cache; Type: COMMENT; Schema: -
 COMMENT ON SCHEMA pgproof_cache IS 'What pgproof''s cache knows of writes.';
 
+-- Name: pgproof_metrics; Type: SCHEMA; Schema: -
+CREATE SCHEMA pgproof_metrics;
+
+-- Name: net; Type: TYPE; Schema: pgproof_metrics
+CREATE TYPE pgproof_metrics.net AS (
+	metric text,
+	day date,
+	dimensions jsonb,
+	member bytea,
+	items bigint,
+	amount numeric
+);
+
 -- Name: compact(); Type: FUNCTION; Schema: pgproof_cache
 CREATE FUNCTION pgproof_cache.compact() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -75,6 +88,135 @@ CREATE FUNCTION pgproof_cache.sweep() RETURNS void
     ));
 $$;
 
+-- Name: contributions(jsonb); Type: FUNCTION; Schema: pgproof_metrics
+CREATE FUNCTION pgproof_metrics.contributions(facts jsonb) RETURNS TABLE(metric text, day date, dimensions jsonb, member bytea, amount numeric)
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT m.name,
+        (fact.said ->> 'day')::date,
+        CASE m.dimensions WHEN '{}' THEN '{}' ELSE
+            (SELECT jsonb_object_agg(d, fact.said -> 'with' -> d) FROM unnest(m.dimensions) AS d)
+        END,
+        CASE m.measure WHEN 'distinct' THEN sha256(convert_to(fact.said -> 'with' ->> m.field, 'UTF8')) END,
+        CASE m.measure WHEN 'sum' THEN (fact.said -> 'with' ->> m.field)::numeric ELSE 1 END
+    FROM pgproof_metrics.metric AS m CROSS JOIN LATERAL (SELECT facts -> m.mapping) AS fact (said)
+    WHERE fact.said IS NOT NULL AND (m.measure = 'count' OR fact.said -> 'with' ->> m.field IS NOT NULL)
+$$;
+
+-- Name: count_change(jsonb[], jsonb[], integer[]); Type: FUNCTION; Schema: pgproof_metrics
+CREATE FUNCTION pgproof_metrics.count_change(gained jsonb[], lost jsonb[], sources integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+DECLARE
+    nets pgproof_metrics.net[];
+    gone_members pgproof_metrics.member[];
+    gone_days pgproof_metrics.daily[];
+BEGIN
+    -- An array, for Postgres knows its length, and so looks up the few rows that are meant instead of reading them all.
+    SELECT array_agg(net) INTO nets FROM (
+        SELECT c.metric, c.day, c.dimensions, c.member, sum(change.times)::bigint, sum(change.times * c.amount)
+        FROM (
+            SELECT each.facts, sum(each.sign) AS times
+            FROM (SELECT 1 AS sign, unnest(gained) AS facts UNION ALL SELECT -1, unnest(lost)) AS each
+            GROUP BY each.facts HAVING sum(each.sign) <> 0
+        ) AS change
+        CROSS JOIN LATERAL pgproof_metrics.contributions(change.facts) AS c
+        GROUP BY 1, 2, 3, 4
+        HAVING sum(change.times) <> 0 OR sum(change.times * c.amount) <> 0
+    ) AS net;
+    IF nets IS NULL THEN
+        RETURN;
+    END IF;
+    -- One writer of a source counts at a time. A statement that both adds and updates items comes here twice, so no order
+    -- of rows would keep two writers from waiting for each other; and for the row of today they wait all the same.
+    PERFORM pg_advisory_xact_lock(hashtext('pgproof_metrics.item'), source)
+    FROM (SELECT DISTINCT source FROM unnest(sources) AS source ORDER BY source) AS each;
+    WITH net AS MATERIALIZED (
+        SELECT * FROM unnest(nets)
+    ), members AS (
+        INSERT INTO pgproof_metrics.member AS kept (metric, day, dimensions, member, items)
+        SELECT metric, day, dimensions, member, items FROM net WHERE member IS NOT NULL
+        ON CONFLICT (metric, day, dimensions, member) DO UPDATE SET items = kept.items + excluded.items
+        RETURNING *
+    ), total AS (
+        SELECT metric, day, dimensions, amount AS value, items FROM net WHERE member IS NULL
+        UNION ALL
+        SELECT metric, day, dimensions,
+            count(*) FILTER (WHERE m.items = net.items) - count(*) FILTER (WHERE m.items = 0), sum(net.items)
+        FROM members AS m JOIN net USING (metric, day, dimensions, member)
+        GROUP BY 1, 2, 3
+    ), days AS (
+        INSERT INTO pgproof_metrics.daily AS kept (metric, day, dimensions, value, items)
+        SELECT metric, day, dimensions, value, items FROM total
+        ON CONFLICT (metric, day, dimensions) DO UPDATE
+        SET value = kept.value + excluded.value, items = kept.items + excluded.items
+        RETURNING *
+    )
+    SELECT (SELECT array_agg(m::pgproof_metrics.member) FROM members AS m WHERE m.items = 0),
+        (SELECT array_agg(d::pgproof_metrics.daily) FROM days AS d WHERE d.items = 0)
+    INTO gone_members, gone_days;
+    IF gone_members IS NOT NULL THEN
+        DELETE FROM pgproof_metrics.member AS kept USING unnest(gone_members) AS gone
+        WHERE (kept.metric, kept.day, kept.dimensions, kept.member)
+            = (gone.metric, gone.day, gone.dimensions, gone.member);
+    END IF;
+    IF gone_days IS NOT NULL THEN
+        DELETE FROM pgproof_metrics.daily AS kept USING unnest(gone_days) AS gone
+        WHERE (kept.metric, kept.day, kept.dimensions) = (gone.metric, gone.day, gone.dimensions);
+    END IF;
+END $$;
+
+-- Name: follow_items(); Type: FUNCTION; Schema: pgproof_metrics
+CREATE FUNCTION pgproof_metrics.follow_items() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    has jsonb[] = '{}';
+    had jsonb[] = '{}';
+    sources int[] = '{}';
+BEGIN
+    IF current_setting('pgproof_metrics.paused', true) = 'on' THEN
+        RETURN NULL; -- who paused it counts everything anew in the same transaction
+    END IF;
+    IF tg_op <> 'DELETE' THEN
+        has = ARRAY(SELECT facts FROM gained WHERE facts IS NOT NULL);
+        sources = ARRAY(SELECT DISTINCT source FROM gained);
+    END IF;
+    IF tg_op <> 'INSERT' THEN
+        had = ARRAY(SELECT facts FROM lost WHERE facts IS NOT NULL);
+        sources = sources || ARRAY(SELECT DISTINCT source FROM lost);
+    END IF;
+    IF has <> had THEN
+        PERFORM pgproof_metrics.count_change(has, had, sources);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Name: forget_counts(); Type: FUNCTION; Schema: pgproof_metrics
+CREATE FUNCTION pgproof_metrics.forget_counts() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM pgproof_metrics.member;
+    DELETE FROM pgproof_metrics.daily AS kept USING pgproof_metrics.metric AS m
+    WHERE kept.metric = m.name AND m.definition = '';
+    RETURN NULL;
+END $$;
+
+-- Name: forget_items(); Type: FUNCTION; Schema: pgproof_metrics
+CREATE FUNCTION pgproof_metrics.forget_items() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF tg_op = 'TRUNCATE' THEN
+        TRUNCATE pgproof_metrics.item;
+    ELSE
+        DELETE FROM pgproof_metrics.item WHERE source = old.id;
+    END IF;
+    RETURN NULL;
+END $$;
+
 -- Name: deliveries; Type: TABLE; Schema: pgproof_cache
 CREATE TABLE pgproof_cache.deliveries (
     store text NOT NULL,
@@ -132,6 +274,143 @@ COMMENT ON TABLE pgproof_cache.writes IS 'Statements that wrote, and are not add
 
 -- Name: COLUMN writes.step; Type: COMMENT; Schema: pgproof_cache
 COMMENT ON COLUMN pgproof_cache.writes.step IS 'By how much it changes the version: random, so none comes back.';
+
+-- Name: daily; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.daily (
+    metric text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    dimensions jsonb DEFAULT '{}'::jsonb NOT NULL,
+    value numeric NOT NULL,
+    items bigint NOT NULL
+)
+WITH (fillfactor='70');
+
+-- Name: TABLE daily; Type: COMMENT; Schema: pgproof_metrics
+COMMENT ON TABLE pgproof_metrics.daily IS 'The metrics: value of a metric on a day, over so many items.';
+
+-- Name: dead_letter; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.dead_letter (
+    id bigint NOT NULL,
+    source integer NOT NULL,
+    epoch integer NOT NULL,
+    record text NOT NULL,
+    hash bytea NOT NULL,
+    reason text NOT NULL,
+    arrived_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+-- Name: dead_letter_id_seq; Type: SEQUENCE; Schema: pgproof_metrics
+ALTER TABLE pgproof_metrics.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgproof_metrics.dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: item; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.item (
+    source integer NOT NULL,
+    key bytea NOT NULL,
+    epoch integer NOT NULL,
+    sequence numeric(40,0) NOT NULL,
+    deleted boolean DEFAULT false NOT NULL,
+    expired boolean DEFAULT false NOT NULL,
+    image jsonb,
+    facts jsonb,
+    problem text,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    gone_at timestamp with time zone GENERATED ALWAYS AS (
+CASE
+    WHEN (deleted AND (facts IS NULL)) THEN changed_at
+    ELSE NULL::timestamp with time zone
+END) STORED
+)
+WITH (fillfactor='90');
+
+-- Name: from_scratch; Type: VIEW; Schema: pgproof_metrics
+CREATE VIEW pgproof_metrics.from_scratch AS
+ SELECT c.metric,
+    c.day,
+    c.dimensions,
+        CASE
+            WHEN (count(c.member) > 0) THEN (count(DISTINCT c.member))::numeric
+            ELSE sum(c.amount)
+        END AS value,
+    count(*) AS items
+   FROM (pgproof_metrics.item i
+     CROSS JOIN LATERAL pgproof_metrics.contributions(i.facts) c(metric, day, dimensions, member, amount))
+  WHERE (i.facts IS NOT NULL)
+  GROUP BY c.metric, c.day, c.dimensions;
+
+-- Name: member; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.member (
+    metric text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    dimensions jsonb NOT NULL,
+    member bytea NOT NULL,
+    items bigint NOT NULL
+)
+WITH (fillfactor='80');
+
+-- Name: metric; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.metric (
+    name text NOT NULL COLLATE pg_catalog."C",
+    mapping text NOT NULL,
+    measure text NOT NULL,
+    field text,
+    dimensions text[] DEFAULT '{}'::text[] NOT NULL,
+    definition text DEFAULT ''::text NOT NULL,
+    refreshed_at timestamp with time zone,
+    CONSTRAINT metric_measure_check CHECK ((measure = ANY (ARRAY['count'::text, 'sum'::text, 'distinct'::text])))
+);
+
+-- Name: segment; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.segment (
+    source integer NOT NULL,
+    number integer NOT NULL,
+    start_key text,
+    items bigint DEFAULT 0 NOT NULL,
+    done boolean DEFAULT false NOT NULL
+);
+
+-- Name: shard; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.shard (
+    source integer NOT NULL,
+    id text NOT NULL,
+    parent text,
+    sequence numeric(40,0),
+    read_to timestamp with time zone,
+    closed boolean DEFAULT false NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    listed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+-- Name: source; Type: TABLE; Schema: pgproof_metrics
+CREATE TABLE pgproof_metrics.source (
+    id integer NOT NULL,
+    name text NOT NULL,
+    stream text,
+    keys text[],
+    epoch integer DEFAULT 0 NOT NULL,
+    phase text DEFAULT 'new'::text NOT NULL,
+    mappings text DEFAULT ''::text NOT NULL,
+    scan_began_at timestamp with time zone,
+    scan_ended_at timestamp with time zone,
+    exported_to timestamp with time zone,
+    CONSTRAINT source_phase_check CHECK ((phase = ANY (ARRAY['new'::text, 'scanning'::text, 'live'::text])))
+);
+
+-- Name: source_id_seq; Type: SEQUENCE; Schema: pgproof_metrics
+ALTER TABLE pgproof_metrics.source ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pgproof_metrics.source_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: activities; Type: TABLE; Schema: public
 CREATE TABLE public.activities (
@@ -402,6 +681,46 @@ ALTER TABLE ONLY pgproof_cache.tables
 ALTER TABLE ONLY pgproof_cache.writes
     ADD CONSTRAINT writes_pkey PRIMARY KEY (name, step);
 
+-- Name: daily daily_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.daily
+    ADD CONSTRAINT daily_pkey PRIMARY KEY (metric, day, dimensions);
+
+-- Name: dead_letter dead_letter_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
+
+-- Name: dead_letter dead_letter_source_hash_key; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.dead_letter
+    ADD CONSTRAINT dead_letter_source_hash_key UNIQUE (source, hash);
+
+-- Name: item item_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.item
+    ADD CONSTRAINT item_pkey PRIMARY KEY (source, key);
+
+-- Name: member member_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (metric, day, dimensions, member);
+
+-- Name: metric metric_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.metric
+    ADD CONSTRAINT metric_pkey PRIMARY KEY (name);
+
+-- Name: segment segment_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.segment
+    ADD CONSTRAINT segment_pkey PRIMARY KEY (source, number);
+
+-- Name: shard shard_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.shard
+    ADD CONSTRAINT shard_pkey PRIMARY KEY (source, id);
+
+-- Name: source source_name_key; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.source
+    ADD CONSTRAINT source_name_key UNIQUE (name);
+
+-- Name: source source_pkey; Type: CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (id);
+
 -- Name: activities activities_pkey; Type: CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.activities
     ADD CONSTRAINT activities_pkey PRIMARY KEY (uuid);
@@ -431,6 +750,12 @@ CREATE INDEX deliveries_by_name ON pgproof_cache.deliveries USING btree (name);
 
 -- Name: entries_by_expiry; Type: INDEX; Schema: pgproof_cache
 CREATE INDEX entries_by_expiry ON pgproof_cache.entries USING btree (expires_at);
+
+-- Name: item_that_is_gone; Type: INDEX; Schema: pgproof_metrics
+CREATE INDEX item_that_is_gone ON pgproof_metrics.item USING btree (source, gone_at) WHERE (gone_at IS NOT NULL);
+
+-- Name: item_with_a_problem; Type: INDEX; Schema: pgproof_metrics
+CREATE INDEX item_with_a_problem ON pgproof_metrics.item USING btree (source) WHERE (problem IS NOT NULL);
 
 -- Name: activities_created_at_uuid_idx; Type: INDEX; Schema: public
 CREATE INDEX activities_created_at_uuid_idx ON public.activities USING btree (created_at DESC, uuid DESC);
@@ -462,6 +787,24 @@ CREATE UNIQUE INDEX users_email_key ON public.users USING btree (lower(email));
 -- Name: users_handle_key; Type: INDEX; Schema: public
 CREATE UNIQUE INDEX users_handle_key ON public.users USING btree (lower(handle));
 
+-- Name: item count_changed; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER count_changed AFTER UPDATE ON pgproof_metrics.item REFERENCING OLD TABLE AS lost NEW TABLE AS gained FOR EACH STATEMENT EXECUTE FUNCTION pgproof_metrics.follow_items();
+
+-- Name: item count_gained; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER count_gained AFTER INSERT ON pgproof_metrics.item REFERENCING NEW TABLE AS gained FOR EACH STATEMENT EXECUTE FUNCTION pgproof_metrics.follow_items();
+
+-- Name: item count_lost; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER count_lost AFTER DELETE ON pgproof_metrics.item REFERENCING OLD TABLE AS lost FOR EACH STATEMENT EXECUTE FUNCTION pgproof_metrics.follow_items();
+
+-- Name: item count_nothing; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER count_nothing AFTER TRUNCATE ON pgproof_metrics.item FOR EACH STATEMENT EXECUTE FUNCTION pgproof_metrics.forget_counts();
+
+-- Name: source forget_all_items; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER forget_all_items AFTER TRUNCATE ON pgproof_metrics.source FOR EACH STATEMENT EXECUTE FUNCTION pgproof_metrics.forget_items();
+
+-- Name: source forget_items; Type: TRIGGER; Schema: pgproof_metrics
+CREATE TRIGGER forget_items AFTER DELETE ON pgproof_metrics.source FOR EACH ROW EXECUTE FUNCTION pgproof_metrics.forget_items();
+
 -- Name: activities pgproof_cache; Type: TRIGGER; Schema: public
 CREATE TRIGGER pgproof_cache AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON public.activities FOR EACH STATEMENT EXECUTE FUNCTION pgproof_cache.note_write('public.activities');
 
@@ -490,6 +833,22 @@ ALTER TABLE public.users ENABLE ALWAYS TRIGGER pgproof_cache;
 -- Name: deliveries deliveries_name_fkey; Type: FK CONSTRAINT; Schema: pgproof_cache
 ALTER TABLE ONLY pgproof_cache.deliveries
     ADD CONSTRAINT deliveries_name_fkey FOREIGN KEY (name) REFERENCES pgproof_cache.tables(name) ON DELETE CASCADE;
+
+-- Name: daily daily_metric_fkey; Type: FK CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.daily
+    ADD CONSTRAINT daily_metric_fkey FOREIGN KEY (metric) REFERENCES pgproof_metrics.metric(name) ON DELETE CASCADE;
+
+-- Name: dead_letter dead_letter_source_fkey; Type: FK CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.dead_letter
+    ADD CONSTRAINT dead_letter_source_fkey FOREIGN KEY (source) REFERENCES pgproof_metrics.source(id) ON DELETE CASCADE;
+
+-- Name: segment segment_source_fkey; Type: FK CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.segment
+    ADD CONSTRAINT segment_source_fkey FOREIGN KEY (source) REFERENCES pgproof_metrics.source(id) ON DELETE CASCADE;
+
+-- Name: shard shard_source_fkey; Type: FK CONSTRAINT; Schema: pgproof_metrics
+ALTER TABLE ONLY pgproof_metrics.shard
+    ADD CONSTRAINT shard_source_fkey FOREIGN KEY (source) REFERENCES pgproof_metrics.source(id) ON DELETE CASCADE;
 
 -- Name: activities activities_reply_to_activity_uuid_fkey; Type: FK CONSTRAINT; Schema: public
 ALTER TABLE ONLY public.activities

@@ -100,6 +100,9 @@ class Settings:
     momento_cache: str = ""
     """Momento's name for the cache; empty means that of the local database."""
 
+    secret: str = ""
+    """Secret of AWS Secrets Manager, by ARN or name, that says where Postgres is: for `pgproof.metrics.handler`."""
+
     ci: bool = False
     """Set by CI systems (`CI=true`): what skips at a desk fails there."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import Location, Problem, SqlFileError
@@ -28,11 +29,21 @@ class Part:
     text: Sequence[str]
     words: Mapping[str, Any]
 
-    def at(self, word: str = "") -> Location:
-        """Return where a word stands, or the part begins."""
-        start = re.compile(rf"\s*(\[+\s*([\w-]+\s*\.\s*)?)?[\"']?{re.escape(word)}\b")
-        found = (number for number, line in enumerate(self.text, self.line) if word and start.match(line))
+    def at(self, *words: str) -> Location:
+        """Return where a word stands, or one inside another, or the part begins."""
+        names = r"\s*\.\s*".join(rf"[\"']?{re.escape(word)}[\"']?" for word in words)
+        start = re.compile(rf"\s*\[*\s*([\w-]+\s*\.\s*)*{names}\s*[=.\]]")
+        found = (number for number, line in enumerate(self.text, self.line) if any(words) and start.match(line))
         return Location(self.path, next(found, self.line))
+
+    def within(self, *words: str) -> Part:
+        """Return the lines of a table, or of a word inside of it: up to the next header."""
+        *_, last = words
+        places = [self.at(*words), self.at(last)]
+        line = next((at.line for at in places if at.line and at.line > self.line), self.line)
+        below = self.text[line - self.line :]
+        end = next((number for number, each in enumerate(below) if number and each.lstrip().startswith("[")), None)
+        return Part(self.path, line, below[:end], reduce(lambda said, word: said[word], words, self.words))
 
 
 def read_toml(path: Path) -> tuple[str, dict[str, Any]]:

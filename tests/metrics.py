@@ -30,7 +30,7 @@ def install(connection: psycopg.Connection[Any]) -> None:
 
 def write_mapping(root: Path, name: str, text: str) -> Path:
     path = root / "metrics" / f"{name}.toml"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
 

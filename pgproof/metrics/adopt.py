@@ -5,12 +5,14 @@ What is counted follows from the mirror, so no item has to be read again.
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import tuple_row
 
 from pgproof.metrics.facts import NO_FACTS, Facts, find_facts
 from pgproof.metrics.mapping import fingerprint
+from pgproof.metrics.relational import define, refresh_all
 from pgproof.metrics.source import fetch_source
 
 if TYPE_CHECKING:
@@ -23,15 +25,17 @@ if TYPE_CHECKING:
 
 _PAGE = 2000
 
-# Nobody changes an item meanwhile, and the trigger leaves the counting to us.
+# Nobody changes an item meanwhile, and the trigger leaves the counting to us. Who writes items holds a source first.
+_HOLD = "SELECT FROM pgproof_metrics.source ORDER BY id FOR UPDATE"
 _PAUSE = "SET LOCAL pgproof_metrics.paused = 'on'; LOCK TABLE pgproof_metrics.item IN SHARE ROW EXCLUSIVE MODE"
 _SOURCES = "SELECT name FROM pgproof_metrics.source"
-_METRICS = "SELECT name, mapping, measure, field, dimensions FROM pgproof_metrics.metric ORDER BY name"
+_METRICS = "SELECT name, mapping, measure, field, dimensions, definition FROM pgproof_metrics.metric"
 _FORGET = "DELETE FROM pgproof_metrics.metric WHERE name <> ALL(%s)"
 _DEFINE = """
-INSERT INTO pgproof_metrics.metric (name, mapping, measure, field, dimensions) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO pgproof_metrics.metric (name, mapping, measure, field, dimensions, definition)
+VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET mapping = excluded.mapping, measure = excluded.measure, field = excluded.field,
-    dimensions = excluded.dimensions, refreshed_at = NULL
+    dimensions = excluded.dimensions, definition = excluded.definition, refreshed_at = NULL
 """
 _IMAGES = "SELECT key, image, deleted FROM pgproof_metrics.item WHERE source = %s AND image IS NOT NULL"
 _REFACT = """
@@ -61,17 +65,23 @@ def adopt(connection: Connection[Any], mappings: Sequence[Mapping]) -> bool:
         connection: in autocommit.
         mappings: all of the project.
     """
-    sources = {name: fetch_source(connection, name) for name in _tables(connection, mappings)}
-    changed = [each for each in sources.values() if each.mappings != fingerprint(_of(each, mappings))]
-    if not changed and _defined(connection) == [_row(*each) for each in _metrics(mappings)]:
+    if not _changed(connection, mappings) and _defined(connection) == _rows(mappings):
         return False
     with connection.transaction():
+        connection.execute(_HOLD)
         connection.execute(_PAUSE)
-        for source in changed:
+        for source in _changed(connection, mappings):  # again: somebody may have adopted others while we waited
             _follow(connection, source, _of(source, mappings))
-        _define(connection, _metrics(mappings))
+        _define(connection, mappings)
         connection.execute(_RECOUNT)
+        refresh_all(connection, mappings)
     return True
+
+
+def _changed(connection: Connection[Any], mappings: Sequence[Mapping]) -> list[Source]:
+    """Return the tables whose facts follow from other mappings."""
+    sources = [fetch_source(connection, name) for name in sorted(_tables(connection, mappings))]
+    return [each for each in sources if each.mappings != fingerprint(_of(each, mappings))]
 
 
 def _tables(connection: Connection[Any], mappings: Iterable[Mapping]) -> set[str]:
@@ -83,24 +93,31 @@ def _of(source: Source, mappings: Iterable[Mapping]) -> list[Mapping]:
     return [each for each in mappings if each.store == "dynamodb" and each.table == source.name]
 
 
-def _metrics(mappings: Iterable[Mapping]) -> list[tuple[Mapping, Metric]]:
+def _rows(mappings: Iterable[Mapping]) -> list[tuple[Any, ...]]:
     both = ((mapping, metric) for mapping in mappings for metric in mapping.metrics)
-    return sorted(both, key=lambda each: each[1].name)
+    return sorted(starmap(_row, both), key=_name)
 
 
 def _row(mapping: Mapping, metric: Metric) -> tuple[Any, ...]:
-    return metric.name, mapping.name, metric.measure, metric.of, list(metric.by)
+    definition = define(mapping, metric) if mapping.store == "postgres" else ""
+    return metric.name, mapping.name, metric.measure, metric.of, list(metric.by), definition
 
 
 def _defined(connection: Connection[Any]) -> list[tuple[Any, ...]]:
+    """Return what the database has, ordered here: each database has an order of names of its own."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(_METRICS).fetchall()
+        return sorted(cursor.execute(_METRICS), key=_name)
 
 
-def _define(connection: Connection[Any], metrics: Sequence[tuple[Mapping, Metric]]) -> None:
-    connection.execute(_FORGET, [[metric.name for _, metric in metrics]])
+def _name(row: tuple[Any, ...]) -> str:
+    return str(row[0])
+
+
+def _define(connection: Connection[Any], mappings: Iterable[Mapping]) -> None:
+    rows = _rows(mappings)
+    connection.execute(_FORGET, [[_name(each) for each in rows]])
     with connection.cursor() as cursor:
-        cursor.executemany(_DEFINE, [_row(*each) for each in metrics])
+        cursor.executemany(_DEFINE, rows)
 
 
 def _follow(connection: Connection[Any], source: Source, mappings: Sequence[Mapping]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from types_boto3_s3 import S3Client
 
     from pgproof.settings import Settings
 
@@ -27,15 +28,23 @@ R = TypeVar("R")
 ATTEMPTS = 10
 """How often a request is tried: about a minute and a half."""
 
-_THROTTLED = {
+_PASSING = {
+    "InternalFailure",
     "InternalServerError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottledException",
+    "RequestTimeout",
     "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
     "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
 }
 _SERVER_ERROR = 500
+_LONGEST = 200  # characters of what AWS, or a proxy before it, has to say
 _HINTS = {
     "AccessDeniedException": "the credentials that are used may not do that",
     "ExpiredTokenException": "get new credentials: `aws sso login`, or whatever gave you these",
@@ -100,9 +109,10 @@ def open_aws(settings: Settings, *, attempts: int | None = ATTEMPTS, notify: Cal
     """
     try:
         import boto3
+        import stamina  # noqa: F401 - `ask` needs it: now is the time to say that it is missing
         from botocore.config import Config
     except ImportError as error:
-        raise SettingsError("boto3 is not installed", hint="pip install 'pgproof[aws]'") from error
+        raise SettingsError(f"{error.name} is not installed", hint="pip install 'pgproof[aws]'") from error
     config = Config(retries=_NO_RETRIES, connect_timeout=5, read_timeout=60, max_pool_connections=32)  # type: ignore[arg-type]
     try:
         tables = boto3.client("dynamodb", config=config)
@@ -113,6 +123,55 @@ def open_aws(settings: Settings, *, attempts: int | None = ATTEMPTS, notify: Cal
         for client in (tables, streams):
             refuse_elsewhere(client.meta.endpoint_url)
     return Aws(tables, streams, attempts, notify)
+
+
+def open_s3(settings: Settings) -> S3Client:
+    """Open a client of S3, where exports are.
+
+    Raises:
+        SettingsError, CloudError: as `open_aws`, which comes first.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(retries=_NO_RETRIES, connect_timeout=5, read_timeout=60)  # type: ignore[arg-type]
+    try:
+        client = boto3.client("s3", config=config)
+    except Exception as error:
+        raise explain(error) from error
+    if settings.target == "prod":
+        refuse_elsewhere(client.meta.endpoint_url)
+    return client
+
+
+def fetch_secret(settings: Settings) -> str:
+    """Return the text of the secret that settings name.
+
+    Raises:
+        SettingsError: as `open_aws`.
+        CloudError: AWS refused, or was not reached; or the secret is no text.
+    """
+    try:
+        import boto3
+        import stamina
+        from botocore.config import Config
+    except ImportError as error:
+        raise SettingsError(f"{error.name} is not installed", hint="pip install 'pgproof[aws]'") from error
+    config = Config(retries=_NO_RETRIES, connect_timeout=3, read_timeout=5)  # type: ignore[arg-type]
+    try:
+        client = boto3.client("secretsmanager", config=config)
+        if settings.target == "prod":
+            refuse_elsewhere(client.meta.endpoint_url)
+        for attempt in stamina.retry_context(on=is_transient, attempts=3, timeout=None):
+            with attempt:
+                said = client.get_secret_value(SecretId=settings.secret)
+    except SettingsError:
+        raise
+    except Exception as error:
+        raise explain(error) from error
+    if "SecretString" not in said:
+        raise CloudError(f"the secret {settings.secret} is binary", hint="it has to be text: JSON, as RDS writes it")
+    return said["SecretString"]
 
 
 def refuse_elsewhere(endpoint: str) -> None:
@@ -137,9 +196,9 @@ def is_transient(error: BaseException) -> bool:
 
     if isinstance(error, exceptions.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return _code(error) in _THROTTLED or status >= _SERVER_ERROR
-    network = (exceptions.HTTPClientError, exceptions.ConnectionError, ResponseParserError)
-    return isinstance(error, network)
+        return _code(error) in _PASSING or status >= _SERVER_ERROR
+    network = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
+    return isinstance(error, (*network, ResponseParserError))
 
 
 def explain(error: Exception) -> CloudError:
@@ -149,7 +208,7 @@ def explain(error: Exception) -> CloudError:
     if isinstance(error, CloudError):
         return error
     if isinstance(error, exceptions.ClientError):
-        code, said = _code(error), error.response.get("Error", {}).get("Message", "")
+        code, said = _code(error), " ".join(str(error.response.get("Error", {}).get("Message", "")).split())[:_LONGEST]
         what = f"AWS refused {error.operation_name}: {code}{f': {said}' if said else ''}"
         return CloudError(what, hint=_HINTS.get(code, ""), code=code)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
@@ -157,9 +216,14 @@ def explain(error: Exception) -> CloudError:
             "no AWS credentials", hint="`aws configure`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
         )
     if isinstance(error, exceptions.NoRegionError):
-        return CloudError("no AWS region", hint="export AWS_REGION=ca-central-1")
-    if isinstance(error, exceptions.BotoCoreError):
+        return CloudError(
+            "no AWS region", hint="export AWS_DEFAULT_REGION=ca-central-1; boto3 does not read AWS_REGION"
+        )
+    if is_transient(error):
         return CloudError(" ".join(f"AWS was not reached: {error}".split()))
+    if isinstance(error, exceptions.BotoCoreError):  # mostly of credentials that have to be fetched
+        what = " ".join(f"AWS was not asked: {error}".split())
+        return CloudError(what, hint="are profile and credentials right? `aws sso login`, or whatever gave you these")
     raise error
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quote
 from typing import TYPE_CHECKING, Any
 
-from pgproof.metrics.item import Malformed, to_number, to_text
+from pgproof.metrics.item import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pgproof.metrics.mapping import Mapping
 
 _LONGEST = 200  # characters of a dimension: it is a part of a key in the table of metrics
+_MOST = 1500  # bytes of all of them, for the same reason
 
 
 @dataclass(frozen=True)
@@ -35,36 +37,39 @@ NO_FACTS = Facts()
 
 def find_facts(image: Image, mappings: Sequence[Mapping]) -> Facts:
     """Return what mappings count of an item in normal form."""
-    found, problems = {}, []
+    found, problems = [], []
     for mapping in mappings:
         if mapping.takes(image):
             try:
-                found[mapping.name] = _facts(image, mapping)
+                found.append(f"{_quote(mapping.name)}:{_facts(image, mapping)}")
             except Malformed as error:
                 problems.append(f"{mapping.name}: {error}")
-    by_mapping = json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else None
-    return Facts(by_mapping, "; ".join(problems) or None)
+    if not found and not problems:
+        return NO_FACTS
+    return Facts(f"{{{','.join(found)}}}" if found else None, "; ".join(problems) or None)
 
 
 def dig(image: Image, path: str) -> dict[str, Any] | None:
     """Return the typed value of an attribute, or of one in maps: `address.city`; None where there is none."""
-    if path in image:
-        found: dict[str, Any] = image[path]
+    found: dict[str, Any] | None = image.get(path)
+    if found is not None or "." not in path:
         return found
     first, _, rest = path.partition(".")
-    inside = image.get(first, {}).get("M") if rest else None
-    return dig(inside, rest) if inside is not None else None
+    inside = image[first].get("M") if first and first in image else None
+    return None if inside is None else dig(inside, rest)
 
 
-def _facts(image: Image, mapping: Mapping) -> dict[str, Any]:
+def _facts(image: Image, mapping: Mapping) -> str:
+    """Return JSON: the day, and what is said of it."""
     time = dig(image, mapping.time)
     if time is None:
         raise Malformed(f"no {mapping.time}")
-    said = {path: _said(dig(image, path), path, mapping) for path in mapping.fields}
-    return {
-        "day": mapping.calendar.day(time).isoformat(),
-        "with": {path: text for path, text in said.items() if text is not None},
-    }
+    day = mapping.calendar.day(time).isoformat()
+    said = {path: text for path in mapping.fields if (text := _said(dig(image, path), path, mapping)) is not None}
+    if mapping.dimensions and (size := sum(len(said.get(path, "").encode()) for path in mapping.dimensions)) > _MOST:
+        raise Malformed(f"dimensions of {size} bytes: {_MOST} are the most")
+    pairs = ",".join([f"{_quote(path)}:{_quote(text)}" for path, text in said.items()])
+    return f'{{"day":"{day}","with":{{{pairs}}}}}'
 
 
 def _said(value: dict[str, Any] | None, path: str, mapping: Mapping) -> str | None:
@@ -76,7 +81,7 @@ def _said(value: dict[str, Any] | None, path: str, mapping: Mapping) -> str | No
     ((kind, content),) = value.items()
     if path in mapping.summed and kind != "N":
         raise Malformed(f"{path} is summed, and is {kind}")
-    text = str(to_number(content)) if kind == "N" else content if kind == "S" else to_text(value)
+    text: str = content if kind in ("S", "N") else json.dumps(value, ensure_ascii=False)
     if path in mapping.dimensions and len(text) > _LONGEST:
         raise Malformed(f"{path} is a dimension of {len(text)} characters: {_LONGEST} is the most")
     return text

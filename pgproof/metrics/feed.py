@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import SettingsError
 from pgproof.metrics.adopt import adopt
+from pgproof.metrics.keys import keep_keys
 from pgproof.metrics.table import Table, fetch_table
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
     from pgproof.metrics.aws import Aws
     from pgproof.metrics.mapping import Mapping
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+"""The metrics' tables, as a migration makes them."""
 
 _IS_SET_UP = "SELECT to_regclass('pgproof_metrics.daily') IS NOT NULL"
 
@@ -43,11 +48,13 @@ def open_feeds(aws: Aws, connect: Callable[[], Connection[Any]], mappings: Seque
         SettingsError: the database has no place for metrics.
         CloudError: a table cannot be described.
     """
+    ours = [each for each in mappings if each.store == "dynamodb"]
     with closing(connect()) as connection:
         need_metrics(connection)
         adopt(connection, mappings)
-    ours = [each for each in mappings if each.store == "dynamodb"]
-    tables = [fetch_table(aws, name) for name in sorted({each.table for each in ours})]
+        tables = [fetch_table(aws, name) for name in sorted({each.table for each in ours})]
+        for table in tables:
+            keep_keys(connection, table)
     return [Feed(aws, connect, table, [each for each in ours if each.table == table.name]) for table in tables]
 
 

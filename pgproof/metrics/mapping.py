@@ -1,7 +1,7 @@
 """metrics/*.toml in, mappings out: which items of which table are counted, by what, on which day.
 
 ```toml
-dynamodb = "cruddur-messages"      # or postgres = "users": a table of this database, which is only counted
+dynamodb = "cruddur-messages"      # or postgres = "users": a table of this database, or "schema.users"
 items = { pk = "MSG#*" }           # attributes as text, * for any; for a Postgres table `where`, a condition in SQL
 time = "sk"                        # ISO 8601, or a number: unit = "s" (default) or "ms" since 1970; prefix = "MSG#"
 zone = "UTC"                       # of a time that names none
@@ -9,27 +9,30 @@ days = "UTC"                       # where midnight is
 expired = "counted"                # or "gone" (default): what becomes of items that DynamoDB takes away by TTL
 
 [metric.messages]
-measure = "count"                  # count | sum | distinct
+measure = "count"                  # count (default) | sum | distinct
 
 [metric.active_users]
 measure = "distinct"
 of = "user_uuid"                   # what is summed, or has to be distinct; `address.city` is inside a map
-by = ["country"]                   # dimensions
+by = ["country"]                   # dimensions, three at most
 ```
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from fnmatch import translate
+from functools import cache, cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pgproof.errors import Location, Problem, SettingsError, SqlFileError
 from pgproof.metrics.facts import dig
-from pgproof.metrics.moment import Calendar, Unit
+from pgproof.metrics.moment import Calendar
+from pgproof.metrics.wording import find_problems
 from pgproof.tomltext import Part, read_toml
 
 if TYPE_CHECKING:
@@ -39,13 +42,9 @@ if TYPE_CHECKING:
     from pgproof.metrics.item import Image
 
 Measure = Literal["count", "sum", "distinct"]
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_Words = dict[str, type[Any]]
-_SHARED: _Words = {"time": str, "days": str, "metric": dict}
-_DYNAMODB: _Words = {"dynamodb": str, "items": dict, "zone": str, "unit": str, "prefix": str, "expired": str, **_SHARED}
-_POSTGRES: _Words = {"postgres": str, "where": str, "zone": str, **_SHARED}
-_METRIC: _Words = {"measure": str, "of": str, "by": list}
-_KINDS: dict[type[Any], str] = {str: "a text", dict: "a table", list: "a list of names"}
+
+# To be counted up where the facts of an item are found in another way: then all are found anew.
+_RULES = 1
 
 
 @dataclass(frozen=True)
@@ -88,17 +87,17 @@ class Mapping:
     counts_expired: bool
     part: Part = field(compare=False, repr=False)
 
-    @property
+    @cached_property
     def fields(self) -> tuple[str, ...]:
         """The attributes that facts have to hold."""
         return tuple(sorted({name for each in self.metrics for name in (*each.by, *filter(None, [each.of]))}))
 
-    @property
+    @cached_property
     def summed(self) -> frozenset[str]:
         """Attributes that have to be numbers."""
         return frozenset(each.of for each in self.metrics if each.measure == "sum" and each.of)
 
-    @property
+    @cached_property
     def dimensions(self) -> frozenset[str]:
         """Attributes that are a part of a key in the table of metrics."""
         return frozenset(name for each in self.metrics for name in each.by)
@@ -116,7 +115,7 @@ def read_mappings(folder: Path) -> list[Mapping]:
         SqlFileError: files cannot be read as mappings; all problems at once.
     """
     mappings, problems = [], []
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(each for each in folder.glob("*.toml") if each.is_file()):
         try:
             mappings.append(read_mapping(path))
         except SqlFileError as error:
@@ -137,7 +136,7 @@ def read_mapping(path: Path) -> Mapping:
     """
     text, words = read_toml(path)
     part = Part(path, 1, text.split("\n"), words)
-    if problems := list(_problems(part)):
+    if problems := find_problems(part):
         raise SqlFileError(problems)
     store: Literal["dynamodb", "postgres"] = "dynamodb" if "dynamodb" in words else "postgres"
     return Mapping(
@@ -155,8 +154,16 @@ def read_mapping(path: Path) -> Mapping:
 
 
 def fingerprint(mappings: Iterable[Mapping]) -> str:
-    """Return a hash of all that decides what is counted of an item, and how."""
-    return sha256(repr(sorted(mappings, key=lambda each: each.name)).encode()).hexdigest()
+    """Return a hash of all that decides what the facts of an item are: the same on each machine."""
+    said = sorted(map(_rules, mappings))
+    return sha256(json.dumps([_RULES, said]).encode()).hexdigest()
+
+
+def _rules(mapping: Mapping) -> list[Any]:
+    calendar = mapping.calendar
+    times = [mapping.time, str(calendar.zone), str(calendar.days), calendar.unit, calendar.prefix]
+    fields = [mapping.fields, sorted(mapping.summed), sorted(mapping.dimensions)]
+    return [mapping.name, mapping.items, times, fields, mapping.counts_expired]
 
 
 def _calendar(words: dict[str, Any]) -> Calendar:
@@ -165,85 +172,19 @@ def _calendar(words: dict[str, Any]) -> Calendar:
 
 
 def _metric(part: Part, name: str, said: dict[str, Any]) -> Metric:
-    return Metric(name, said.get("measure", "count"), said.get("of"), tuple(said.get("by", ())), part.at(name))
+    at = part.within("metric", name).at()
+    return Metric(name, said.get("measure", "count"), said.get("of"), tuple(said.get("by", ())), at)
 
 
 def _fits(value: dict[str, Any] | None, pattern: str) -> bool:
     text = next(iter(value.values())) if value else None
-    return isinstance(text, str) and re.match(translate(_only_stars(pattern)), text) is not None
+    return isinstance(text, str) and _compile(pattern).match(text) is not None
 
 
-def _only_stars(pattern: str) -> str:
-    return re.sub(r"[?\[]", r"[\g<0>]", pattern)
-
-
-def _problems(part: Part) -> Iterator[Problem]:
-    words = part.words
-    if ("dynamodb" in words) == ("postgres" in words):
-        yield Problem(part.at(), "either dynamodb or postgres names the table", 'dynamodb = "cruddur-messages"')
-        return
-    if not _NAME.fullmatch(part.path.stem):
-        yield Problem(part.at(), f"{part.path.stem!r} makes no name", "small letters, digits and _")
-    faults = list(_word_problems(part, words, _DYNAMODB if "dynamodb" in words else _POSTGRES))
-    yield from faults
-    if not faults:
-        yield from _value_problems(part)
-        for name, said in words["metric"].items():
-            yield from _metric_problems(part, name, said)
-
-
-def _word_problems(part: Part, words: Any, kinds: _Words) -> Iterator[Problem]:  # noqa: ANN401
-    for word, value in words.items():
-        if word not in kinds:
-            yield Problem(part.at(word), f"unknown word {word}", f"it takes {', '.join(kinds)}")
-        elif not isinstance(value, kinds[word]) or (kinds[word] is list and not _is_names(value)):
-            yield Problem(part.at(word), f"{word} is not {_KINDS[kinds[word]]}")
-    if "time" in kinds:
-        for word in ("time", "metric"):
-            if word not in words:
-                what = {"time": "no time: which attribute has it?", "metric": "no metric"}[word]
-                yield Problem(part.at(), what, {"time": 'time = "created_at"', "metric": "[metric.messages]"}[word])
-
-
-def _value_problems(part: Part) -> Iterator[Problem]:
-    words = part.words
-    for word in ("zone", "days"):
-        if word in words and not _is_zone(words[word]):
-            yield Problem(part.at(word), f"unknown zone {words[word]!r}", "UTC, America/Toronto")
-    if words.get("unit", "s") not in get_args(Unit):
-        yield Problem(part.at("unit"), f"unknown unit {words['unit']!r}", "s or ms")
-    if words.get("expired", "gone") not in ("gone", "counted"):
-        yield Problem(part.at("expired"), f"unknown expired {words['expired']!r}", "gone or counted")
-    if not all(isinstance(pattern, str) for pattern in words.get("items", {}).values()):
-        yield Problem(part.at("items"), "a pattern is a text", 'items = { pk = "MSG#*" }')
-
-
-def _metric_problems(part: Part, name: str, said: Any) -> Iterator[Problem]:  # noqa: ANN401
-    if not _NAME.fullmatch(name):
-        yield Problem(part.at(name), f"{name!r} makes no name", "small letters, digits and _")
-    if not isinstance(said, dict):
-        yield Problem(part.at(name), f"metric.{name} is not a table", f"[metric.{name}]")
-        return
-    faults = list(_word_problems(part, said, _METRIC))
-    yield from faults
-    measure = said.get("measure", "count")
-    if not faults and measure not in get_args(Measure):
-        yield Problem(part.at(name), f"unknown measure {measure!r}", ", ".join(get_args(Measure)))
-    elif not faults and (measure == "count") == ("of" in said):
-        what = "count has no `of`: items are counted" if measure == "count" else f"{measure} of what?"
-        yield Problem(part.at(name), f"{name}: {what}", 'of = "user_uuid"' if measure != "count" else "leave it out")
-
-
-def _is_names(value: list[Any]) -> bool:
-    return all(isinstance(each, str) for each in value) and len({*value}) == len(value)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError):
-        return False
-    return True
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Only a star has a meaning."""
+    return re.compile(translate(re.sub(r"[?\[]", r"[\g<0>]", pattern)))
 
 
 def _twice(mappings: list[Mapping]) -> Iterator[Problem]:

@@ -5,44 +5,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
     from pgproof.metrics.record import Change
     from pgproof.metrics.source import Source
 
-_INCOMING = """
-CREATE TEMP TABLE IF NOT EXISTS pgproof_incoming (
-    key bytea, sequence numeric(40, 0), deleted boolean, expired boolean, image jsonb, facts jsonb, problem text
-) ON COMMIT DELETE ROWS
-"""
-_COPY = "COPY pg_temp.pgproof_incoming FROM STDIN"
+_KEY = 32  # bytes of an item's key
 
 # The one guard: a row is only ever replaced by a newer one. A scan's rows have sequence 0 in an epoch of their own, so
 # they replace what is from before it, and anything of the stream replaces them.
-_MERGE = """
+#
+# A column arrives as one text of lines, '' for NULL. Of the ways to bring a thousand rows that is the quickest, and for
+# one row a table to copy to would cost more than all the rest.
+_MERGE = r"""
 INSERT INTO pgproof_metrics.item AS kept (source, epoch, key, sequence, deleted, expired, image, facts, problem)
-SELECT %s, %s, key, sequence, deleted, expired, image, facts, problem FROM pg_temp.pgproof_incoming ORDER BY key
+SELECT %s, %s, decode(key, 'hex'), sequence::numeric, deleted::boolean, expired::boolean, image::jsonb, facts::jsonb,
+    problem
+FROM unnest(
+    string_to_array(%s, E'\n'), string_to_array(%s, E'\n'), string_to_array(%s, E'\n'), string_to_array(%s, E'\n'),
+    string_to_array(%s, E'\n', ''), string_to_array(%s, E'\n', ''), string_to_array(%s, E'\n', '')
+) AS new (key, sequence, deleted, expired, image, facts, problem)
 ON CONFLICT (source, key) DO UPDATE
 SET epoch = excluded.epoch, sequence = excluded.sequence, deleted = excluded.deleted, expired = excluded.expired,
     image = excluded.image, facts = excluded.facts, problem = excluded.problem, changed_at = excluded.changed_at
 WHERE (excluded.epoch, excluded.sequence) > (kept.epoch, kept.sequence)
 """
-_CLEAR = "TRUNCATE pg_temp.pgproof_incoming"
 
+# In steps, for the trigger holds in memory what it counts; in the order of keys, as they are merged, so that of two
+# writers neither has what the other waits for.
+_STEP = 10_000
+_UNSEEN = """
+SELECT key FROM pgproof_metrics.item
+WHERE source = %s AND epoch < %s AND NOT deleted AND key > %s
+ORDER BY key LIMIT %s FOR NO KEY UPDATE
+"""
+
+# Below what a scan reads: an item that could not be kept, and was set aside, is one that nobody saw until it is mended.
 _SWEEP = """
 UPDATE pgproof_metrics.item
-SET epoch = %(epoch)s, sequence = 0, deleted = true, expired = false, image = NULL, facts = NULL, problem = NULL,
+SET epoch = %s, sequence = -1, deleted = true, expired = false, image = NULL, facts = NULL, problem = NULL,
     changed_at = now()
-WHERE source = %(source)s AND epoch < %(epoch)s AND NOT deleted
+WHERE source = %s AND key = ANY(%s)
 """
 
 # DynamoDB keeps a record for a day, and Lambda repeats none that is older: after two nothing late can come.
-_PRUNE = """
-DELETE FROM pgproof_metrics.item
-WHERE source = %s AND deleted AND facts IS NULL AND changed_at < now() - interval '2 days'
-"""
+_PRUNE = "DELETE FROM pgproof_metrics.item WHERE source = %s AND gone_at < now() - interval '2 days'"
 
 
 def merge(connection: Connection[Any], source: Source, changes: Iterable[Change]) -> int:
@@ -59,18 +68,17 @@ def merge(connection: Connection[Any], source: Source, changes: Iterable[Change]
             newest[change.key] = change
     if not newest:
         return 0
-    connection.execute(_INCOMING)
-    with connection.cursor() as cursor:
-        with cursor.copy(_COPY) as copy:
-            copy.write("".join(map(_row, newest.values())).encode())
-        done = cursor.execute(_MERGE, [source.id, source.epoch]).rowcount
-        cursor.execute(_CLEAR)
-    return done
+    rows = [newest[key] for key in sorted(newest)]  # of two writers neither has what the other waits for
+    return connection.execute(_MERGE, [source.id, source.epoch, *_columns(rows)]).rowcount
 
 
 def sweep(connection: Connection[Any], source: Source) -> int:
     """Have all items be gone that nobody has seen in this epoch; return how many."""
-    return connection.execute(_SWEEP, {"source": source.id, "epoch": source.epoch}).rowcount
+    swept, last = 0, b""
+    while keys := [row[0] for row in connection.execute(_UNSEEN, [source.id, source.epoch, last, _STEP])]:
+        swept += connection.execute(_SWEEP, [source.epoch, source.id, keys]).rowcount
+        last = keys[-1]
+    return swept
 
 
 def prune(connection: Connection[Any], source: Source) -> int:
@@ -78,14 +86,14 @@ def prune(connection: Connection[Any], source: Source) -> int:
     return connection.execute(_PRUNE, [source.id]).rowcount
 
 
-def _row(change: Change) -> str:
-    facts = change.facts
-    fields = (change.image, facts.by_mapping, facts.problem)
-    texts = "\t".join("\\N" if each is None else _escape(each) for each in fields)
-    flags = f"{'t' if change.deleted else 'f'}\t{'t' if change.expired else 'f'}"
-    return f"\\\\x{change.key.hex()}\t{change.sequence}\t{flags}\t{texts}\n"
-
-
-def _escape(text: str) -> str:
-    """Escape for COPY: JSON has no tabs and no line ends of its own, a problem may."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+def _columns(changes: Sequence[Change]) -> tuple[str, ...]:
+    """Return a text for each column, with a line for each change: JSON has no line ends, and a problem needs none."""
+    return (
+        b"".join([each.key for each in changes]).hex("\n", _KEY),
+        "\n".join([str(each.sequence) for each in changes]),
+        "\n".join(["t" if each.deleted else "f" for each in changes]),
+        "\n".join(["t" if each.expired else "f" for each in changes]),
+        "\n".join([each.image or "" for each in changes]),
+        "\n".join([each.facts.by_mapping or "" for each in changes]),
+        "\n".join([" ".join((each.facts.problem or "").split()) for each in changes]),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from math import floor
 from typing import Literal
@@ -12,6 +12,7 @@ from pgproof.metrics.item import Malformed, to_number
 
 Unit = Literal["s", "ms"]
 _PER_SECOND = {"s": 1, "ms": 1000}
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,22 @@ class Calendar:
         Raises:
             Malformed: it is no time.
         """
-        return self._moment(value).astimezone(self.days).date()
-
-    def _moment(self, value: dict[str, object]) -> datetime:
         ((kind, content),) = value.items()
+        if kind not in ("N", "S"):
+            raise Malformed(f"a time is text or a number, not {kind}")
+        text = str(content)
+        if kind == "S" and not text.startswith(self.prefix):
+            raise Malformed(f"{text[:40]!r} does not begin with {self.prefix!r}")
         try:
-            if kind == "N":
-                return datetime.fromtimestamp(floor(Fraction(to_number(str(content))) / _PER_SECOND[self.unit]), UTC)
-            if kind == "S":
-                return self._read(str(content))
+            moment = self._count(text) if kind == "N" else self._read(text.removeprefix(self.prefix))
+            return moment.date() if moment.tzinfo is self.days else moment.astimezone(self.days).date()
         except (ValueError, OverflowError, OSError) as error:
-            raise Malformed(f"{str(content)[:40]!r} is not a time") from error
-        raise Malformed(f"a time is text or a number, not {kind}")
+            raise Malformed(f"{text[:40]!r} is not a time") from error
+
+    def _count(self, number: str) -> datetime:
+        seconds = floor(Fraction(to_number(number)) / _PER_SECOND[self.unit])
+        return _BEGINNING + timedelta(seconds=seconds)
 
     def _read(self, text: str) -> datetime:
-        if not text.startswith(self.prefix):
-            raise Malformed(f"{text[:40]!r} does not begin with {self.prefix!r}")
-        moment = datetime.fromisoformat(text.removeprefix(self.prefix))
+        moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pgproof.metrics.mapping import Mapping
 
 _TTL = ("Service", "dynamodb.amazonaws.com")
+_DIGITS = 40  # of a sequence number, at most
+# What comes of taking JSON that means something else for a record.
+_ODD = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +58,11 @@ def read_record(record: Map[str, Any], keys: tuple[str, ...], mappings: Sequence
         Malformed: it is no record of a table with this key; says why.
     """
     try:
-        body, name = record["dynamodb"], record["eventName"]
-        key, sequence = key_of(keys, normalize(body["Keys"])), int(body["SequenceNumber"])
-        if name == "REMOVE":
-            return _remove(key, sequence, body, mappings, record)
-        if name not in ("INSERT", "MODIFY"):
-            raise Malformed(f"unknown event {name!r}")
-        if "NewImage" not in body:
-            raise Malformed("no NewImage: the stream has to have the view type NEW_IMAGE or NEW_AND_OLD_IMAGES")
-        return _put(key, sequence, normalize(body["NewImage"]), mappings, record)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Malformed(f"it has no {error}" if isinstance(error, KeyError) else str(error)) from error
-    except ValueError as error:
-        raise error if isinstance(error, Malformed) else Malformed(str(error)) from error
+        return _read(record, keys, mappings)
+    except Malformed:
+        raise
+    except _ODD as error:
+        raise Malformed(_why(error)) from error
 
 
 def read_item(item: Map[str, Any], keys: tuple[str, ...], mappings: Sequence[Mapping]) -> Change:
@@ -76,21 +71,58 @@ def read_item(item: Map[str, Any], keys: tuple[str, ...], mappings: Sequence[Map
     Raises:
         Malformed: it is no item of a table with this key.
     """
-    image = normalize(item)
-    return _put(key_of(keys, image), 0, image, mappings, item)
+    try:
+        image = normalize(item)
+        return _put(key_of(keys, image), 0, image, mappings, item)
+    except Malformed:
+        raise
+    except _ODD as error:
+        raise Malformed(_why(error)) from error
+
+
+def sequence_of(record: Map[str, Any]) -> str:
+    """Return where in the stream a record is, as it says it.
+
+    Raises:
+        Malformed: it does not say, or not in words of DynamoDB's.
+    """
+    try:
+        said = record["dynamodb"]["SequenceNumber"]
+    except _ODD as error:
+        raise Malformed(_why(error)) from error
+    if not isinstance(said, str) or not (said.isascii() and said.isdecimal() and len(said) <= _DIGITS and int(said)):
+        raise Malformed(f"{said!r:.60} is not a sequence number")
+    return said
 
 
 def moment_of(record: Map[str, Any]) -> datetime | None:
     """Return about when a record was written, to the second; None where it does not say."""
-    said = record.get("dynamodb", {}).get("ApproximateCreationDateTime")
-    if isinstance(said, int | float):
-        return datetime.fromtimestamp(said, UTC)
-    return said if isinstance(said, datetime) else None
+    try:
+        said = record["dynamodb"]["ApproximateCreationDateTime"]
+        return said if isinstance(said, datetime) else datetime.fromtimestamp(said, UTC)
+    except (*_ODD, OSError):
+        return None
 
 
 def to_json(record: Map[str, Any]) -> str:
     """Return a record as JSON in ASCII, binary as base64: `read_record` reads it again."""
     return json.dumps(record, default=_plain, sort_keys=True)
+
+
+def _read(record: Map[str, Any], keys: tuple[str, ...], mappings: Sequence[Mapping]) -> Change:
+    body, name, sequence = record["dynamodb"], record["eventName"], int(sequence_of(record))
+    parts = normalize(body["Keys"])
+    key = key_of(keys, parts)
+    if name == "REMOVE":
+        return _remove(key, sequence, body, mappings, record)
+    if name not in ("INSERT", "MODIFY"):
+        raise Malformed(f"unknown event {name!r:.60}")
+    if "NewImage" not in body:
+        raise Malformed("no NewImage: the stream has to have the view type NEW_IMAGE or NEW_AND_OLD_IMAGES")
+    image = normalize(body["NewImage"])
+    if [image.get(each) for each in keys] != [parts[each] for each in keys]:
+        raise Malformed("its NewImage has another key")
+    return _put(key, sequence, image, mappings, record)
 
 
 def _put(key: bytes, sequence: int, image: Image, mappings: Sequence[Mapping], record: Map[str, Any]) -> Change:
@@ -108,11 +140,18 @@ def _remove(
 
 
 def _is_ttl(record: Map[str, Any]) -> bool:
-    who = {str(name).lower(): value for name, value in (record.get("userIdentity") or {}).items()}
+    said = record.get("userIdentity")
+    who = {str(name).lower(): value for name, value in said.items()} if isinstance(said, dict) else {}
     return (who.get("type"), who.get("principalid")) == _TTL
 
 
+def _why(error: BaseException) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
 def _plain(value: object) -> object:
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | bytearray):
         return b64encode(value).decode()
-    return value.timestamp() if isinstance(value, datetime) else repr(value)
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value)
+    return value.timestamp() if isinstance(value, datetime) else str(value)

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import class_row
-
+from pgproof.errors import CloudError
 from pgproof.metrics.intake import take_in
 from pgproof.metrics.mirror import sweep
 from pgproof.metrics.record import read_item, to_json
+from pgproof.metrics.segment import Segment, Tally, fetch_segments, keep_place, read_together, replace_segments
 from pgproof.metrics.shard import replace_shards
-from pgproof.metrics.source import Source, begin_epoch, end_scan, hold
+from pgproof.metrics.source import READING, Source, begin_epoch, claim, end_scan, hold
 from pgproof.metrics.stream import fetch_stream_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from threading import Event
 
     from psycopg import Connection
 
+    from pgproof.metrics.aws import Aws
     from pgproof.metrics.feed import Feed
 
 Item = dict[str, Any]
@@ -36,77 +38,77 @@ Item = dict[str, Any]
 SEGMENTS = 4
 """Parts of a table that are read at the same time."""
 
-_SEGMENTS = "SELECT number, start_key, items, done FROM pgproof_metrics.segment WHERE source = %s ORDER BY number"
-_KEEP = """
-UPDATE pgproof_metrics.segment SET start_key = %s, items = items + %s, done = %s WHERE source = %s AND number = %s
-"""
 
-
-@dataclass(frozen=True)
-class Segment:
-    """A part of a table, and how far it was read.
-
-    Attributes:
-        start_key: JSON of the key after which the next page begins; None: at the beginning.
-        items: how many were read.
-    """
-
-    number: int
-    start_key: str | None
-    items: int
-    done: bool
-
-
-@dataclass(frozen=True)
+@dataclass
 class Scan:
     """Reads a whole table.
 
     Attributes:
-        notify: is told how many items a page had.
+        notify: is told, after each page, how many items were read since the beginning; from several threads.
+        items: that number.
+        swept: how many items of before nobody saw.
     """
 
     feed: Feed
     notify: Callable[[int], None] = lambda _: None
+    items: int = field(default=0, init=False)
+    swept: int = field(default=0, init=False)
 
-    def run(self, source: Source, *, segments: int = SEGMENTS) -> Source:
+    def run(self, source: Source, *, segments: int = SEGMENTS, again: bool = False) -> Source:
         """Read the table, or go on where that was interrupted; return the source, which is live.
+
+        Args:
+            source: as it is now.
+            segments: of a new reading; an interrupted one keeps its own.
+            again: begin anew even so.
 
         Raises:
             EpochOver: somebody else has begun another epoch meanwhile.
-            CloudError: AWS refused.
+            CloudError: AWS refused; or somebody else reads the whole table; or it took longer than its stream lasts.
         """
         stream = self.feed.table.need_stream()
         with closing(self.feed.connect()) as connection:
-            if source.phase != "scanning" or source.stream != stream:
+            claim(connection, source)
+            if again or not _may_go_on(source, stream):
                 source = self._begin(connection, source, stream, segments)
             parts = fetch_segments(connection, source)
-            with ThreadPoolExecutor(len(parts)) as pool:
-                list(pool.map(partial(self._read, source, len(parts)), parts))
-            with connection.transaction():
-                hold(connection, source)
-                sweep(connection, source)
-                return end_scan(connection, source)
+            tally = Tally(sum(each.items for each in parts), self.notify)
+            read_together(parts, partial(self._read, source, len(parts), tally), at_once=len(parts))
+            self.items = tally.items
+            return self._end(connection, source)
 
     def _begin(self, connection: Connection[Any], source: Source, stream: str, segments: int) -> Source:
         shards = fetch_stream_shards(self.feed.aws, stream)
         with connection.transaction():
-            source = begin_epoch(connection, source, stream, segments=segments)
+            source = begin_epoch(connection, source, stream)
+            replace_segments(connection, source, [None] * segments)
             replace_shards(connection, source, shards)
         return source
 
-    def _read(self, source: Source, total: int, segment: Segment) -> None:
+    def _read(self, source: Source, total: int, tally: Tally, segment: Segment, stop: Event) -> None:
         """Read a segment to its end."""
-        if segment.done:
-            return
         read = partial(read_item, keys=self.feed.table.keys, mappings=self.feed.mappings)
-        with closing(self.feed.connect()) as connection:
-            for items, last in fetch_pages(self.feed, segment.number, total, _from_json(segment.start_key)):
+        feed = replace(self.feed, aws=_until(stop, self.feed.aws))
+        with closing(feed.connect()) as connection:
+            for items, last in fetch_pages(feed, segment.number, total, _from_json(segment.start_key)):
+                _need_stream_since(source)
                 with connection.transaction():
                     hold(connection, source)
                     take_in(connection, source, items, read)
-                    place = [to_json(last) if last else None, len(items), not last, source.id, segment.number]
-                    connection.execute(_KEEP, place)
-                self.notify(len(items))
+                    place = to_json(last) if last else None
+                    keep_place(connection, source, segment.number, start_key=place, items=len(items), done=not last)
+                tally.add(len(items))
+                if stop.is_set():
+                    return
+
+    def _end(self, connection: Connection[Any], source: Source) -> Source:
+        """Sweep, and go live: two transactions, for whoever waits for our rows holds the source that we change."""
+        _need_stream_since(source)
+        with connection.transaction():
+            hold(connection, source)
+            self.swept = sweep(connection, source)
+        with connection.transaction():
+            return end_scan(connection, source)
 
 
 def fetch_pages(feed: Feed, number: int, total: int, after: Item | None = None) -> Iterator[tuple[list[Item], Item]]:
@@ -121,10 +123,40 @@ def fetch_pages(feed: Feed, number: int, total: int, after: Item | None = None) 
             return
 
 
-def fetch_segments(connection: Connection[Any], source: Source) -> list[Segment]:
-    """Return the parts of a table that is, or was, read."""
-    with connection.cursor(row_factory=class_row(Segment)) as cursor:
-        return cursor.execute(_SEGMENTS, [source.id]).fetchall()
+class _Stopped(Exception):
+    """Another segment failed, or somebody pressed Ctrl-C; nobody looks at this one."""
+
+
+def _until(stop: Event, aws: Aws) -> Aws:
+    """Return AWS as it is asked until an event: whoever waits to ask again then gives up."""
+
+    def notify(said: str) -> None:
+        if stop.is_set():
+            raise _Stopped
+        aws.notify(said)
+
+    return replace(aws, notify=notify)
+
+
+def _may_go_on(source: Source, stream: str) -> bool:
+    """Whether a scan was interrupted whose positions in the stream are still there."""
+    scans = source.phase == "scanning" and source.exported_to is None
+    return scans and source.stream == stream and _is_fresh(source)
+
+
+def _need_stream_since(source: Source) -> None:
+    """Give up what the stream can no longer bring up to date.
+
+    Raises:
+        CloudError: the stream's records of when the scan began are about to go.
+    """
+    if not _is_fresh(source):
+        what = f"reading DynamoDB's table {source.name} takes longer than a day, and its stream lasts no longer"
+        raise CloudError(what, hint="more --segments are faster; the largest tables go by `inv metrics.import-export`")
+
+
+def _is_fresh(source: Source) -> bool:
+    return source.scan_began_at is not None and datetime.now(UTC) - source.scan_began_at < READING
 
 
 def _from_json(key: str | None) -> Item | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
@@ -17,11 +18,32 @@ if TYPE_CHECKING:
 
     from pgproof.metrics.source import Source
 
-_FETCH = "SELECT id, parent, sequence, read_to, closed FROM pgproof_metrics.shard WHERE source = %s ORDER BY id"
-_ADD = "INSERT INTO pgproof_metrics.shard (source, id, parent) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
-_HOLD = (
-    "SELECT id, parent, sequence, read_to, closed FROM pgproof_metrics.shard WHERE source = %s AND id = %s FOR UPDATE"
+_FETCH = """
+SELECT id, parent, sequence, read_to, closed, since, now() - since AS age FROM pgproof_metrics.shard
+WHERE source = %s ORDER BY id
+"""
+_ADD = """
+INSERT INTO pgproof_metrics.shard (source, id, parent, since)
+SELECT %s, %s, %s, coalesce(%s, now()) ON CONFLICT DO NOTHING
+"""
+_LISTED_AT = "SELECT max(listed_at) FROM pgproof_metrics.shard WHERE source = %s"
+# Now and then will do, and whoever is at a shard is not waited for: any one of them says when all were listed.
+_NOTE_LISTING = """
+UPDATE pgproof_metrics.shard SET listed_at = now()
+WHERE source = %(source)s AND id IN (
+    SELECT id FROM pgproof_metrics.shard
+    WHERE source = %(source)s AND listed_at < now() - interval '5 minutes' FOR UPDATE SKIP LOCKED
 )
+"""
+_PRUNE = """
+DELETE FROM pgproof_metrics.shard AS old
+WHERE source = %s AND closed AND id <> ALL(%s)
+    AND EXISTS (SELECT FROM pgproof_metrics.shard AS child WHERE child.source = old.source AND child.parent = old.id)
+"""
+_HOLD = """
+SELECT id, parent, sequence, read_to, closed, since, now() - since AS age FROM pgproof_metrics.shard
+WHERE source = %s AND id = %s FOR UPDATE
+"""
 _ADVANCE = """
 UPDATE pgproof_metrics.shard SET sequence = coalesce(%s, sequence), read_to = coalesce(%s, read_to), closed = %s
 WHERE source = %s AND id = %s
@@ -40,6 +62,8 @@ class Shard:
         sequence: of the last record that was applied; None: nothing was, so it is read from its first record.
         read_to: about when that record was written.
         closed: it was read to its end.
+        since: when it was not there yet, or all that was in it came from elsewhere; None: before it is known.
+        age: how long ago that was.
     """
 
     id: str
@@ -47,6 +71,8 @@ class Shard:
     sequence: int | None = None
     read_to: datetime | None = None
     closed: bool = False
+    since: datetime | None = None
+    age: timedelta = timedelta()
 
 
 def fetch_shards(connection: Connection[Any], source: Source) -> list[Shard]:
@@ -56,15 +82,26 @@ def fetch_shards(connection: Connection[Any], source: Source) -> list[Shard]:
 
 
 def add_shards(connection: Connection[Any], source: Source, shards: Iterable[Shard]) -> None:
-    """Make shards known; what is known of one already stays."""
+    """Make shards known, in the caller's transaction; what is known of one already stays."""
+    row = connection.execute(_LISTED_AT, [source.id]).fetchone()
+    since = row[0] if row else None  # where there were others, those that are new came after they were listed
     with connection.cursor() as cursor:
-        cursor.executemany(_ADD, [(source.id, each.id, each.parent) for each in shards])
+        cursor.executemany(_ADD, [(source.id, each.id, each.parent, each.since or since) for each in shards])
+    connection.execute(_NOTE_LISTING, {"source": source.id})
 
 
 def replace_shards(connection: Connection[Any], source: Source, shards: Iterable[Shard]) -> None:
     """Begin anew: each of these shards is read from the first record that is left in it."""
     connection.execute(_FORGET, [source.id])
     add_shards(connection, source, shards)
+
+
+def prune_shards(connection: Connection[Any], source: Source, there: Iterable[str]) -> int:
+    """Forget shards that were read to their end and that DynamoDB has forgotten; return how many.
+
+    One whose child is not known stays: by it the child will be seen to have followed what was read.
+    """
+    return connection.execute(_PRUNE, [source.id, list(there)]).rowcount
 
 
 def hold_shard(connection: Connection[Any], source: Source, id: str) -> Shard:
@@ -98,8 +135,4 @@ def leave(connection: Connection[Any], source: Source, id: str) -> None:
 
 def _whole(shard: Shard) -> Shard:
     """A numeric arrives as a Decimal, and a sequence number is an int."""
-    return (
-        shard
-        if shard.sequence is None
-        else Shard(shard.id, shard.parent, int(shard.sequence), shard.read_to, shard.closed)
-    )
+    return shard if shard.sequence is None else replace(shard, sequence=int(shard.sequence))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import CloudError
 from pgproof.metrics.shard import Shard
+from pgproof.metrics.source import HORIZON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,11 +30,17 @@ class Pace:
 
     Attributes:
         interval: seconds between two reads of a shard; DynamoDB allows five reads a second.
+        listing: seconds between two pages of a list of shards; DynamoDB allows ten a second.
+        rest: seconds before a stream is asked again that had nothing new.
+        patience: seconds before AWS or Postgres is asked again that was down.
         clock: seconds that never go back.
         sleep: waits.
     """
 
     interval: float = 0.2
+    listing: float = 0.1
+    rest: float = 1.0
+    patience: float = 5.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
@@ -82,11 +89,11 @@ class Reader:
                 raise
             raise Trimmed(self.shard.id) from error
         self._iterator = said.get("NextShardIterator")
-        self.empty = 0 if said["Records"] else self.empty + 1
+        self.empty = 0 if said["Records"] or not self._iterator else self.empty + 1
         return Page(said["Records"], last=self._iterator is None)
 
     def move(self, shard: Shard) -> None:
-        """Go on from where somebody else was faster."""
+        """Go on from there: somebody else was faster, or what was read last was not taken in."""
         self.shard, self._iterator = shard, None
 
     def _read(self) -> Any:  # noqa: ANN401
@@ -96,12 +103,15 @@ class Reader:
         except CloudError as error:
             if error.code != _EXPIRED:
                 raise
-        return self.aws.ask(self.aws.streams.get_records, ShardIterator=self._find(), Limit=_MOST)
+        self._iterator = None  # the next read finds another one
+        return {"Records": [], "NextShardIterator": ""}
 
     def _find(self) -> str:
         where: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
         if self.shard.sequence is not None:
             where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": str(self.shard.sequence)}
+        elif self.shard.age > HORIZON:  # of what is trimmed DynamoDB says nothing to who begins with what is left
+            raise Trimmed(f"{self.shard.id} was not begun within a day")
         return self.aws.ask(self.aws.streams.get_shard_iterator, StreamArn=self.stream, ShardId=self.shard.id, **where)[
             "ShardIterator"
         ]
@@ -113,7 +123,7 @@ class Reader:
         self._ready_at = self.pace.clock() + self.pace.interval
 
 
-def fetch_stream_shards(aws: Aws, stream: str) -> list[Shard]:
+def fetch_stream_shards(aws: Aws, stream: str, pace: Pace = Pace()) -> list[Shard]:
     """Return all shards of a stream that DynamoDB still has.
 
     Raises:
@@ -133,3 +143,4 @@ def fetch_stream_shards(aws: Aws, stream: str) -> list[Shard]:
         if "LastEvaluatedShardId" not in said:
             return found
         start = {"ExclusiveStartShardId": said["LastEvaluatedShardId"]}
+        pace.sleep(pace.listing)

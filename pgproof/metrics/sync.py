@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from pgproof.metrics.intake import take_in
 from pgproof.metrics.record import moment_of, read_record
-from pgproof.metrics.shard import Shard, add_shards, advance, fetch_shards, hold_shard, try_take
+from pgproof.metrics.shard import (
+    Shard,
+    add_shards,
+    advance,
+    fetch_shards,
+    hold_shard,
+    leave,
+    prune_shards,
+    try_take,
+)
 from pgproof.metrics.source import Source, hold
 from pgproof.metrics.stream import Pace, Page, Reader, Trimmed, fetch_stream_shards
 
@@ -68,21 +77,40 @@ class Sync:
             for reader in waiting:
                 self.step(reader)
 
+    def read_once(self) -> int:
+        """Read a page of each shard that may be read; return how many records came.
+
+        Raises:
+            Trimmed: records are gone that were not read.
+            EpochOver: somebody has begun another epoch.
+        """
+        return sum(self.step(reader) for reader in self.readable())
+
+    def is_over(self) -> bool:
+        """Whether all shards are read to their end: a stream has another one, unless it was turned off."""
+        return all(each.closed for each in fetch_shards(self.connection, self.source))
+
     def list_shards(self) -> None:
-        """Learn of new shards.
+        """Learn of new shards, and forget old ones.
 
         Raises:
             Trimmed: a shard is gone before it was read to its end, or came and went unseen.
+            EpochOver: somebody has begun another epoch.
         """
-        there = fetch_stream_shards(self.feed.aws, self.source.stream or "")
-        known = fetch_shards(self.connection, self.source)
+        with self.connection.transaction():  # first: another reader may learn of more meanwhile
+            hold(self.connection, self.source)
+            known = fetch_shards(self.connection, self.source)
+        there = fetch_stream_shards(self.feed.aws, self.source.stream or "", self.pace)
         ids, seen = {each.id for each in there}, {each.id for each in known}
         if lost := [each.id for each in known if not each.closed and each.id not in ids]:
-            raise Trimmed(", ".join(lost))
+            raise Trimmed(f"{', '.join(lost)} went before it was read to its end")
         new = [each for each in there if each.id not in seen]
         if known and (orphans := [each.id for each in new if each.parent and each.parent not in ids | seen]):
-            raise Trimmed(f"what came before {', '.join(orphans)}")
-        add_shards(self.connection, self.source, new)
+            raise Trimmed(f"what {', '.join(orphans)} goes on from came and went")
+        with self.connection.transaction():
+            hold(self.connection, self.source)
+            add_shards(self.connection, self.source, new)
+            prune_shards(self.connection, self.source, ids)
 
     def readable(self) -> list[Reader]:
         """Return readers of the shards that may be read: open, their parents read, and nobody else at it."""
@@ -91,22 +119,28 @@ class Sync:
         ready = [each for each in shards if not each.closed and each.parent not in unread]
         for gone in self._readers.keys() - {each.id for each in ready}:
             del self._readers[gone]
+            leave(self.connection, self.source, gone)
         return list(self._take(ready))
 
-    def step(self, reader: Reader) -> None:
-        """Read a page of a shard and take it in."""
+    def step(self, reader: Reader) -> int:
+        """Read a page of a shard and take it in; return how many records it had."""
         page = reader.read()
         if not page.records and not page.last:
             self.notify(Progress(reader.shard.id, 0, 0, None))
-            return
-        reached, news = self._take_in(reader.shard, page)
+            return 0
+        try:
+            reached, news = self._take_in(reader.shard, page)
+        except BaseException:
+            reader.move(reader.shard)  # else the next page would be taken for the one that follows
+            raise
         if news is None:
             reader.move(reached)
-            return
+            return 0
         reader.shard = reached
         self.notify(Progress(reached.id, len(page.records), news, reached.read_to if page.records else None))
         if page.last:
             self.list_shards()
+        return len(page.records)
 
     def _take(self, ready: Sequence[Shard]) -> Iterator[Reader]:
         for shard in ready:
@@ -114,7 +148,10 @@ class Sync:
                 if not try_take(self.connection, self.source, shard.id):
                     continue
                 self._readers[shard.id] = Reader(self.feed.aws, self.source.stream or "", shard, self.pace)
-            yield self._readers[shard.id]
+            reader = self._readers[shard.id]
+            if reader.shard.sequence is None is shard.sequence:
+                reader.shard = shard  # it has grown older
+            yield reader
 
     def _take_in(self, shard: Shard, page: Page) -> tuple[Shard, int | None]:
         """Return how far the shard is read now, and how many records were news; None: somebody else was faster."""

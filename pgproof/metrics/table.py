@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _VIEWS = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 
 
+class StreamOff(CloudError):
+    """A table has no stream that is on: once it is on again, that is another one, and the table is read anew."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as DynamoDB describes it.
@@ -34,10 +38,11 @@ class Table:
         """Return the ARN of the stream.
 
         Raises:
-            CloudError: there is none that says what items have become.
+            StreamOff: there is none that is on.
+            CloudError: it does not say what items have become.
         """
         if self.stream is None:
-            raise CloudError(f"DynamoDB's table {self.name} has no stream", hint="turn it on: NEW_AND_OLD_IMAGES")
+            raise StreamOff(f"DynamoDB's table {self.name} has no stream", hint="turn it on: NEW_AND_OLD_IMAGES")
         if self.view not in _VIEWS:
             what = f"the stream of DynamoDB's table {self.name} has {self.view} only"
             raise CloudError(what, hint="it has to be NEW_AND_OLD_IMAGES, or NEW_IMAGE")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import signal
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import PgproofError, SettingsError
 from pgproof.tasks.query import NAME, choose_names
-from pgproof.tasks.task import place_task
+from pgproof.tasks.task import place_task, until_interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from psycopg import Connection
 
@@ -78,7 +77,7 @@ def worker(place: Place, every: str = "1s", once: bool = False) -> None:  # noqa
     from pgproof.cache.worker import Worker
 
     rest, screen = _read_rest(every), place.screen
-    with _until_interrupted(screen), closing(_make_backend(place)) as backend:
+    with until_interrupted(screen), closing(_make_backend(place)) as backend:
         outbox = _make_outbox(place, backend)
         with closing(Worker(outbox, lambda: _connect(replace(place)), screen.say)) as working:
             if once:
@@ -170,18 +169,6 @@ def _read_rest(text: str) -> float:
     if not found or int(found["number"]) == 0:
         raise SettingsError(f"--every {text!r} is not a duration", hint="for example 500ms, 1s, 1min")
     return int(found["number"]) * _SECONDS[found["unit"]]
-
-
-@contextmanager
-def _until_interrupted(screen: Screen) -> Iterator[None]:
-    """End well when told to, whichever way: what is interrupted is done again by the next one."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        screen.say("stopped")
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _measure(place: Place, url: str, query: Query, parameters: dict[str, object], backend: Backend) -> list[str]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
+    from rich.progress import Progress
+
+_EVERY = 10.0  # seconds between two lines of progress in a log
 
 # What a word of ours looks like to a person.
 _STYLES = {
@@ -52,9 +58,34 @@ class Screen(Protocol):
     def busy(self, text: str) -> None:
         """Show what is being done now, where somebody watches."""
 
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Show how far something is, how fast and for how long still; `total` may be about right, or 0 if unknown."""
+
+
+@dataclass
+class Meter:
+    """How far something is, in words; its speed is that since it was first asked."""
+
+    clock: Callable[[], float]
+    text: str
+    done: int
+    began_at: float
+
+    def words(self, done: int, total: int) -> str:
+        """Return `1,200 of about 5,000, 300 a second, 0:12 left`, as far as it is known."""
+        rate = (done - self.done) / max(self.clock() - self.began_at, 0.001)
+        of = f" of about {total:,}" if total > done else ""
+        left = f", {_duration((total - done) / rate)} left" if of and rate else ""
+        return f"{done:,}{of}" + (f", {rate:,.0f} a second{left}" if rate else "")
+
 
 class PlainScreen:
-    """Lines for a pipe, a log or CI: no colour, no progress, columns by two spaces."""
+    """Lines for a pipe, a log or CI: no colour, columns by two spaces, progress now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._meter: Meter | None = None
+        self._due_at = 0.0
 
     def say(self, text: str, word: str = "") -> None:  # noqa: ARG002  (looks are for terminals)
         """Write a line."""
@@ -70,6 +101,15 @@ class PlainScreen:
     def busy(self, text: str) -> None:
         """Nobody watches."""
 
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Write a line, once in a while: who reads a log later wants to know how it went."""
+        now = self._clock()
+        if self._meter is None or self._meter.text != text:
+            self._meter, self._due_at = Meter(self._clock, text, done, now), now + _EVERY
+        if now >= self._due_at:
+            self._due_at = now + _EVERY
+            self.say(f"{text}: {self._meter.words(done, total)}")
+
 
 class RichScreen:
     """Colour, tables and, while something takes its time, a spinner for a person."""
@@ -77,6 +117,9 @@ class RichScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status = console.status("")
+        self._bar: Progress | None = None
+        self._meter: Meter | None = None
+        self._lock = RLock()  # progress is told by several threads
 
     def say(self, text: str, word: str = "") -> None:
         """Write a line in the look of its word."""
@@ -97,12 +140,49 @@ class RichScreen:
 
     def busy(self, text: str) -> None:
         """Turn a spinner beside the text, until `close`."""
-        self._status.update(text)
-        self._status.start()
+        with self._lock:
+            self._end_bar()
+            self._status.update(text)
+            self._status.start()
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Show a bar, until something else is shown."""
+        with self._lock:
+            if self._meter is None or self._meter.text != text:
+                self._meter = Meter(time.monotonic, text, done, time.monotonic())
+            words = f"{text}: {self._meter.words(done, total)}"
+            if self._bar is None:
+                self._status.stop()
+                self._bar = _make_bar(self._console)
+                self._bar.add_task(words)
+                self._bar.start()
+            (row,) = self._bar.task_ids
+            self._bar.update(row, description=words, completed=done, total=total if total > done else None)
 
     def close(self) -> None:
-        """Stop the spinner and give the cursor back."""
-        self._status.stop()
+        """Stop what moves and give the cursor back."""
+        with self._lock:
+            self._end_bar()
+            self._status.stop()
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = None
+
+
+def _make_bar(console: Console) -> Progress:
+    """Make a bar that is gone when it stops; columns of rich's own are for what one knows the end of."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(BarColumn(), TextColumn("{task.description}", markup=False), console=console, transient=True)
+
+
+def _duration(seconds: float) -> str:
+    """Return 0:07, or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import socket
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
@@ -24,7 +26,7 @@ from pgproof.settings import Settings, find_root, read_settings
 from pgproof.tasks.screen import Screen, open_screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import Connection
 
@@ -128,6 +130,18 @@ def _with_place(body: Callable[..., None]) -> Callable[..., None]:
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__signature__ = inspect.Signature([context, *own, *where])  # type: ignore[attr-defined]
     return run
+
+
+@contextmanager
+def until_interrupted(screen: Screen) -> Iterator[None]:
+    """End well when told to, whichever way: what is interrupted is done again by the next one."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        screen.say("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def count(option: str, text: str) -> int:

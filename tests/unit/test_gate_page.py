@@ -13,12 +13,12 @@ from pgproof.errors import Location
 from pgproof.gate.formats.page.diagram import draw_tables
 from pgproof.gate.formats.page.document import to_html
 from pgproof.gate.formats.page.layout import place_boxes
-from pgproof.gate.formats.page.markup import Markup, element, join
 from pgproof.gate.formats.page.tables import Drawing, read_drawing
 from pgproof.gate.formats.page.timeline import draw_traffic
 from pgproof.gate.formats.rooted import seen_from
 from pgproof.gate.measuring.traffic import Held, Ran, Traffic, Wait
 from pgproof.gate.proof import SchemaChange
+from pgproof.markup import Markup, element, join
 from pgproof.pg.catalog import Catalog
 from tests.gate_reports import EMPTY, HELD, REPORT, REWRITE, ROOT, SCHEMA, TRAFFIC, proof
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stdout, suppress
 
 import pytest
 
-from pgproof.tasks.screen import Screen, open_screen
+from pgproof.tasks.screen import PlainScreen, Screen, open_screen
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?<![0-9])(3|9)[0-7][0-9;]*m")
@@ -135,3 +135,66 @@ def test_a_name_in_a_table_is_never_cut(terminal: Shown):
 
     first_column = [line[: line.index(" ")] for line in SEQUENCE.sub("", text).splitlines()[1:]]
     assert "".join(first_column) == LONG
+
+
+def test_a_log_has_a_line_of_progress_every_ten_seconds(capsys: pytest.CaptureFixture[str]):
+    seconds = iter([0.0, 4.0, 10.0, 10.0, 19.0, 20.0, 20.0])
+    screen = PlainScreen(lambda: next(seconds))
+    for done in (1000, 2000, 3000, 4000, 5000):
+        screen.progress("messages", done, 7000)
+
+    assert capsys.readouterr().out == (
+        "messages: 3,000 of about 7,000, 200 a second, 0:20 left\n"
+        "messages: 5,000 of about 7,000, 200 a second, 0:10 left\n"
+    )
+
+
+def test_progress_of_something_else_begins_anew(capsys: pytest.CaptureFixture[str]):
+    seconds = iter([0.0, 10.0, 20.0, 20.0])
+    screen = PlainScreen(lambda: next(seconds))
+    screen.progress("messages", 0, 0)
+    screen.progress("groups", 10, 0)
+    screen.progress("groups", 30, 0)
+
+    assert capsys.readouterr().out == "groups: 30, 2 a second\n"
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "words"),
+    [(0, 50, "0 of about 50"), (60, 50, "60, 6 a second"), (40_000, 40_000_000, "2:46:30 left")],
+    ids=["nothing yet", "more than was thought", "for hours"],
+)
+def test_only_what_is_known_of_progress_is_told(capsys: pytest.CaptureFixture[str], done: int, total: int, words: str):
+    seconds = iter([0.0, 10.0, 10.0])
+    screen = PlainScreen(lambda: next(seconds))
+    screen.progress("messages", 0, total)
+    screen.progress("messages", done, total)
+
+    assert words in capsys.readouterr().out
+
+
+def test_a_person_sees_a_bar_which_is_gone_in_the_end(terminal: Shown):
+    def work(screen: Screen) -> None:
+        screen.busy("asking AWS")
+        screen.progress("[messages]", 10, 40)
+        screen.progress("[messages]", 30, 40)
+        screen.say("in between")
+        screen.busy("throttled")
+        screen.progress("[messages]", 40, 40)
+
+    text = terminal(work)
+    shown = SEQUENCE.sub("", text)
+
+    assert "[messages]: 10 of about 40" in shown
+    assert "━" in shown
+    assert "in between\n" in shown
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+    assert text.rindex("\x1b[2K") > text.rindex("[messages]")
+
+
+def test_an_error_takes_the_bar_away(terminal: Shown):
+    def work(screen: Screen) -> None:
+        screen.progress("messages", 10, 40)
+        raise Stop
+
+    assert "\x1b[?25h" in terminal(work).rpartition("\x1b[?25l")[2]

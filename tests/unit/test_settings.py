@@ -67,6 +67,7 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "cache_backend": "momento",
         "cache_name": "staging",
         "momento_cache": "shop",
+        "secret": "metrics-database",
     }
 
     settings = read_settings(

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET  # writes only; what it writes is ours
 
-from pgproof.gate.formats.plain import explain, title, visible
+from pgproof.gate.formats.plain import explain, title
+from pgproof.markup import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

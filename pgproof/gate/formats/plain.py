@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pgproof.markup import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pgproof.gate.finding import Finding
 
-# Controls and marks of direction: what comes from a database neither colours a terminal nor turns round its line.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 _STATEMENT = re.compile(r";\s*$", re.MULTILINE)
-
-
-def visible(text: str) -> str:
-    """Return text in which what is not seen, or changes how the rest is seen, is written as its number."""
-    return _UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def title(finding: Finding) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pgproof.gate.formats.page.markup import element
+from pgproof.markup import element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pgproof.gate.finding import Finding
-    from pgproof.gate.formats.page.markup import Markup
+    from pgproof.markup import Markup
 
 _OF_CONTRACTS = frozenset(("PG202", "PG203", "PG206", "PG207", "PG305"))
 _PLANS = frozenset(("PG501", "PG502"))  # a tree whose lines wrap is none

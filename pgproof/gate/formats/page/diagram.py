@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import many, one_line
 from pgproof.gate.formats.page.layout import CHARACTER, HEAD, ROW, place_boxes
-from pgproof.gate.formats.page.markup import element, join
+from pgproof.markup import element, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pgproof.gate.formats.page.layout import Box
-    from pgproof.gate.formats.page.markup import Markup
+    from pgproof.markup import Markup
     from pgproof.gate.formats.page.tables import Column, Drawing, Link, State
 
 SIGNS: Mapping[State, str] = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~", "same": ""}

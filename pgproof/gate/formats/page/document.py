@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration
 from pgproof.gate.formats.page.findings import show_findings, show_notes
-from pgproof.gate.formats.page.markup import element, join
+from pgproof.markup import element, join
 from pgproof.gate.formats.page.seen import show_live, show_schema
 from pgproof.gate.formats.verdict import SIGNS, give_verdict
 from pgproof.gate.proof import Live, SchemaChange
@@ -18,7 +18,7 @@ from pgproof.gate.proof import Live, SchemaChange
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pgproof.gate.formats.page.markup import Markup
+    from pgproof.markup import Markup
     from pgproof.gate.proof import Proof, Report
 
 _HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration, lock_mode, many
 from pgproof.gate.formats.page.diagram import SIGNS, WORDS, draw_tables
-from pgproof.gate.formats.page.markup import element, join
+from pgproof.markup import element, join
 from pgproof.gate.formats.page.tables import read_drawing
 from pgproof.gate.formats.page.timeline import draw_traffic
 from pgproof.gate.formats.statements import make_rows, tabulate
@@ -15,7 +15,7 @@ from pgproof.gate.measuring.meetings import IDLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pgproof.gate.formats.page.markup import Markup
+    from pgproof.markup import Markup
     from pgproof.gate.formats.page.tables import State
     from pgproof.gate.formats.statements import Row
     from pgproof.gate.measuring.traffic import Traffic

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration, lock_mode, many, one_line
-from pgproof.gate.formats.page.markup import element
+from pgproof.markup import element
 from pgproof.gate.formats.statements import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pgproof.gate.formats.page.markup import Markup
+    from pgproof.markup import Markup
     from pgproof.gate.measuring.traffic import Traffic, Wait
 
 _LEFT, _RIGHT, _TOP = 250, 24, 34

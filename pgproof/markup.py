@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-from pgproof.gate.formats.plain import visible
-
 _VOID = frozenset(("br",))
+
+# Controls and marks of direction: what comes from a database neither colours a terminal nor turns round its line.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Markup(str):
@@ -25,6 +27,11 @@ def element(name: str, /, *children: str | None, **attributes: str | float | boo
 def join(*children: str | None) -> Markup:
     """Return markup and text behind each other, the text escaped."""
     return Markup("".join(each if isinstance(each, Markup) else _escape(each) for each in children if each))
+
+
+def visible(text: str) -> str:
+    """Return text in which what is not seen, or changes how the rest is seen, is written as its number."""
+    return _UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
 
 
 def _attribute(key: str, value: object) -> str:

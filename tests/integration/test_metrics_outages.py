@@ -1,0 +1,136 @@
+"""AWS or Postgres is down while a table is followed: that is told once, waited for, and gone on from."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from pgproof.errors import CloudError
+from pgproof.metrics.stream import Pace
+from tests.following import Desk, Enough, at_desk, messages, until
+from tests.streams import Dynamo
+
+REFUSED = ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ValidationException"]
+
+
+@pytest.fixture
+def dynamo() -> Dynamo:
+    return Dynamo()
+
+
+@pytest.fixture
+def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
+    """A table that was read once, with one message in it."""
+    for each in at_desk(database, tmp_path, dynamo):
+        messages(dynamo, 0)
+        each.read_all()
+        yield each
+
+
+def follow(desk: Desk, pace: Pace) -> None:
+    with closing(desk.follower(pace=pace)) as follower, pytest.raises(Enough):
+        follower.run()
+
+
+def down(dynamo: Dynamo) -> EndpointConnectionError:
+    return EndpointConnectionError(endpoint_url=f"https://{dynamo.name}")
+
+
+def test_aws_that_is_down_is_waited_for_and_told_once(desk: Desk, dynamo: Dynamo):
+    def fall() -> None:
+        messages(dynamo, 1)
+        dynamo.fail("get_records", down(dynamo), times=3)
+
+    follow(desk, until(dynamo.pace, fall, *[lambda: None] * 5))
+
+    assert desk.told == [
+        'messages: waiting: AWS was not reached: Could not connect to the endpoint URL: "https://messages"',
+        "messages: going on",
+    ]
+    desk.check()
+
+
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "InternalServerError", "ThrottlingException"]
+)
+def test_aws_that_is_busy_is_waited_for(desk: Desk, dynamo: Dynamo, code: str):
+    def fall() -> None:
+        messages(dynamo, 1)
+        for operation in ("describe_table", "describe_stream", "get_shard_iterator", "get_records"):
+            dynamo.fail(operation, code)
+
+    follow(desk, until(dynamo.pace, fall, *[lambda: None] * 6))
+
+    assert desk.told[-1] == "messages: going on"
+    desk.check()
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_a_refusal_of_aws_ends_it_at_once(desk: Desk, dynamo: Dynamo, code: str):
+    dynamo.fail("get_records", code)
+
+    with (
+        closing(desk.follower()) as follower,
+        pytest.raises(CloudError, match=f"AWS refused GetRecords: {code}") as told,
+    ):
+        follower.run()
+
+    assert told.value.code == code
+    assert desk.told == []
+
+
+def test_a_connection_that_is_lost_is_made_anew(desk: Desk, dynamo: Dynamo):
+    sessions: list[psycopg.Connection[Any]] = []
+
+    def connect() -> psycopg.Connection[Any]:
+        sessions.append(desk.connect())
+        return sessions[-1]
+
+    def end() -> None:
+        desk.connection.execute("SELECT pg_terminate_backend(%s, 60000)", [sessions[-1].info.backend_pid])
+        messages(dynamo, 1)
+
+    pace = until(dynamo.pace, end, lambda: None, lambda: None)
+    follower = desk.follower(feed=replace(desk.feed, connect=connect), pace=pace)
+    with closing(follower), pytest.raises(Enough):
+        follower.run()
+
+    waits, goes_on = desk.told
+    assert waits.startswith("messages: waiting: Postgres: terminating connection due to administrator command")
+    assert goes_on == "messages: going on"
+    desk.check()
+
+
+def test_a_deadlock_is_no_outage(desk: Desk, dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch):
+    failures = iter([psycopg.errors.DeadlockDetected("as asked"), psycopg.errors.SerializationFailure("as asked")])
+    taking = _patient(failures)
+    monkeypatch.setattr("pgproof.metrics.sync.hold_shard", taking)
+    messages(dynamo, 1)
+
+    desk.catch_up()
+
+    assert desk.told == []
+    desk.check()
+
+
+def _patient(failures: Iterator[Exception]) -> Any:
+    from pgproof.metrics.shard import hold_shard
+
+    def hold(*arguments: Any) -> Any:
+        if error := next(failures, None):
+            raise error
+        return hold_shard(*arguments)
+
+    return hold
+
+
+def test_a_fault_of_ours_in_the_database_is_not_waited_for(desk: Desk):
+    desk.connection.execute("ALTER TABLE pgproof_metrics.shard RENAME TO shards")
+
+    with closing(desk.follower()) as follower, pytest.raises(psycopg.errors.UndefinedTable):
+        follower.run()
