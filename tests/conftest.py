@@ -11,12 +11,15 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
+from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from pgproof.errors import ServerUnavailable
-from pgproof.pg.database import drop, ensure_created
+from pgproof.pg.database import connect, ensure_dropped
 from pgproof.pg.server import throwaway_server
+from pgproof.pg.template import create_empty
 from pgproof.settings import Settings, read_settings
+from tests.once import is_said_once
 
 # As root, a server of ours is begun by fork(), and where that is so gRPC's handlers of it have stopped, or ended, a
 # process whose other threads were at work in gRPC. What is forked here uses no gRPC.
@@ -37,12 +40,18 @@ hypothesis.settings.load_profile("patient")
 TIERS = ("unit", "integration", "e2e")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "once: says the same on every server, so CI runs it on one (tests/once.py)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test's folder is its tier."""
     for item in items:
         for tier in TIERS:
             if item.path.is_relative_to(Path(__file__).parent / tier):
                 item.add_marker(tier)
+        if is_said_once(item):
+            item.add_marker("once")
 
 
 @pytest.fixture(scope="session")
@@ -75,10 +84,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield conninfo
 
 
+@pytest.fixture(scope="session")
+def maintenance(server: str) -> Iterator[Connection]:
+    """A connection that makes and drops the database of each test: to connect twice costs more than to make it."""
+    with connect(server) as connection:
+        yield connection
+
+
 @pytest.fixture
-def database(server: str) -> Iterator[str]:
+def database(server: str, maintenance: Connection) -> Iterator[str]:
     """Conninfo of a fresh, empty database."""
     name = f"test_{uuid4().hex[:12]}"
-    ensure_created(server, name)
+    # As of 15 a server that is not told copies by way of its log, which takes three times as long.
+    create_empty(maintenance, name, clause="STRATEGY file_copy")
     yield make_conninfo(server, dbname=name)
-    drop(server, name)
+    ensure_dropped(maintenance, name)

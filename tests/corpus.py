@@ -14,14 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgproof.contracts.cases import golden_path
+from pgproof.sqltext import ParseError, parse
+from pgproof.sqltree import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from pgproof.sqltext import Statement
     from tests.gates import Repo
 
 FOLDER = Path(__file__).parent / "gate" / "corpus"
 BASES = FOLDER.parent / "bases"
+MANY_WAYS = ("type-int-to-bigint", "type-varchar-widened", "set-not-null-proven", "drop-index-in-use")
+"""Cases of which the server chooses what to do: to rewrite or not, to scan or to believe, another plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +76,24 @@ class Case:
         found = self.folder.glob("change*.sql")
         return sorted(each for each in found if not each.name.endswith(".rollback.sql"))
 
+    @property
+    def commands(self) -> set[tuple[str, ...]]:
+        """What is asked of the server: each statement's kind, and of ALTER TABLE the parts; none where it is no SQL."""
+        try:
+            statements = [each for path in self.changes for each in parse(path.read_text(encoding="utf-8"))]
+        except ParseError:
+            return set()
+        return {(each.kind, *_parts(each)) for each in statements}
+
 
 def read_corpus() -> list[Case]:
     """Return all cases, by name."""
     folders = sorted(each.parent for each in FOLDER.glob("*/case.toml"))
     return [_read(each) for each in folders]
+
+
+def _parts(statement: Statement) -> list[str]:
+    return sorted({node["subtype"] for _, node in walk(statement) if node.get("subtype")})
 
 
 def _read(folder: Path) -> Case:
@@ -87,6 +105,22 @@ def _read(folder: Path) -> Case:
     }
     sets: dict[str, Any] = {name: frozenset(said[name]) for name in ("expected", "notes") if name in said}
     return Case(name=folder.name, **{**said, **lists, **sets})
+
+
+def pick_for_each_command(cases: Sequence[Case]) -> frozenset[str]:
+    """Return the names of cases that together hold each command of the corpus, once where it hurts and once where not.
+
+    Which locks a command takes, whether it rewrites or scans, and what the catalogs say of it is the server's, and may
+    be another thing in another major: for that one case of a command will do. What the gate makes of it is not the
+    server's. Nor is what is found in files alone, before a server is asked: PG0xx.
+    """
+    picked, known = set(MANY_WAYS), set[tuple[tuple[str, ...], bool]]()
+    for case in cases:
+        commands = {(command, case.dangerous) for command in case.commands}
+        if not commands <= known and not any(each.startswith("PG0") for each in case.expected):
+            picked.add(case.name)
+            known |= commands
+    return frozenset(picked)
 
 
 def build(case: Case, repo: Repo) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main")
 """The program, as whoever has no settings of their own can commit with it."""
 
+# What was accepted, by what it was made of: most changes of the corpus begin with what another one begins with.
+_ACCEPTED: dict[frozenset[tuple[str, bytes]], dict[str, str]] = {}
+
 
 @dataclass
 class Repo:
@@ -80,6 +83,26 @@ class Repo:
 
     def accept(self) -> None:
         """Write the goldens that queries have on the database of the working tree."""
+        made_of = self._read_all()
+        if made_of not in _ACCEPTED:
+            _ACCEPTED[made_of] = {
+                each.relative_to(self.root).as_posix(): each.read_text("utf-8") for each in self._ask()
+            }
+        for name, text in _ACCEPTED[made_of].items():
+            self.put(name, text)
+
+    def _read_all(self) -> frozenset[tuple[str, bytes]]:
+        """Return all that decides what goldens say: files of the working tree, by name."""
+        folders = (self.settings.migrations, self.settings.seeds, self.settings.queries, self.settings.contracts)
+        paths = [each for folder in folders for each in folder.rglob("*") if each.is_file()]
+        return frozenset(
+            (each.relative_to(self.root).as_posix(), each.read_bytes())
+            for each in paths
+            if not each.name.endswith((".golden.json", ".pyc"))
+        )
+
+    def _ask(self) -> Iterator[Path]:
+        """Write the goldens that a server gives; yield where each is."""
         side = Side("the working tree", self.settings)
         with self.databases() as databases, databases.connect(databases.built(side, seeded=True)) as connection:
             session = Session(connection)
@@ -90,6 +113,7 @@ class Repo:
                     each.case.name: make_outcome(each.case, each.answer, shape) for each in ask(session, [subject])
                 }
                 write_golden(subject.contract.golden_path, Golden(subject.query.name, shape, cases))
+                yield subject.contract.golden_path
 
     def commit(self, message: str = "a commit") -> str:
         """Commit all that lies there; return the commit."""

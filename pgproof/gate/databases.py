@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from pgproof.errors import ServerUnavailable, SettingsError
 from pgproof.isolation import names
 from pgproof.isolation.loan import open_server
-from pgproof.pg.database import connect, connect_runner, ensure_dropped
+from pgproof.pg.database import END_SESSIONS, await_quiet, connect, connect_runner, ensure_dropped
 from pgproof.pg.template import create, create_empty
 
 if TYPE_CHECKING:
@@ -79,18 +79,20 @@ class Databases:
     def empty(self) -> str:
         """Make an empty database; return its name."""
         name = names.make_name(self._run)
-        create_empty(self._maintenance, name)
+        create_empty(self._maintenance, name, clause=self._clause)
         return name
 
     def copy(self, source: str) -> str:
         """Make a copy of a database that nobody is connected to; return its name."""
         name = names.make_name(self._run)
-        clause = "STRATEGY file_copy" if self._maintenance.info.server_version >= _FILE_COPY else ""
-        create(self._maintenance, name, source=source, clause=clause)
+        await_quiet(self._maintenance, source)
+        create(self._maintenance, name, source=source, clause=self._clause)
         return name
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is connected to it."""
+        self._maintenance.execute(END_SESSIONS, [name])
+        await_quiet(self._maintenance, name)
         ensure_dropped(self._maintenance, name)
 
     @contextmanager
@@ -135,6 +137,10 @@ class Databases:
         with side.telling():
             recipe.finish(self.conninfo(name), without if seeded else 0)
         return name
+
+    @property
+    def _clause(self) -> str:
+        return "STRATEGY file_copy" if self._maintenance.info.server_version >= _FILE_COPY else ""
 
     def _ensure_role(self) -> None:
         if not self.role or self._maintenance.execute(_ROLE, [self.role]).fetchone():

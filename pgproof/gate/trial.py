@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pgproof.errors import MigrationFailed
+from pgproof.gate.back.route import read_route
+from pgproof.gate.back.trip import Trip, travel
 from pgproof.gate.measuring.rehearsal import Rehearsal, rehearse
 from pgproof.gate.rows.edges import add_edges
 from pgproof.gate.rows.fill import fill
@@ -72,6 +74,24 @@ class Trial:
         with self.databases.connect(name) as connection:
             add_edges(connection)
         return name
+
+    @property
+    def trip(self) -> Trip:
+        """The way there and back, on a copy of `edged`.
+
+        Raises:
+            MigrationFailed: the way there is refused.
+        """
+        if isinstance(self._travelled, MigrationFailed):
+            raise self._travelled
+        return self._travelled
+
+    @cached_property
+    def _travelled(self) -> Trip | MigrationFailed:
+        try:
+            return travel(self.databases, self.edged, read_route(self.change))
+        except MigrationFailed as error:
+            return error
 
     @property
     def rehearsal(self) -> Rehearsal:

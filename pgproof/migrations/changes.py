@@ -50,11 +50,13 @@ def migrate(  # noqa: PLR0913  (each is a choice of its own)
     phase: Phase | None = None,
     notify: Callable[[Event], None] = ignore,
     stop: Callable[[], bool] = lambda: False,
+    sweeps: bool = True,
 ) -> Outcome:
     """Apply what is pending, up to and with `to`, then the repeatables whose content changed.
 
     In phase `pre`, only what comes before the first that waits for the new code; `post` is all that is left.
-    `stop` is asked between two migrations: where it says yes, the run ends there.
+    `stop` is asked between two migrations: where it says yes, the run ends there. Whoever does not ask what the run
+    leaves behind saves the two sweeps of the catalog, which cost more than most migrations: `sweeps=False`.
 
     Raises:
         LedgerDrift, SqlFileError: before anything is touched.
@@ -71,11 +73,11 @@ def migrate(  # noqa: PLR0913  (each is a choice of its own)
 
     _refuse([problem for each in (*todo, *again) for problem in rules.check(each, folder.positions)])
     with session.alone(connection, settings, notify) as runner:
-        before = session.sweep(runner)
+        before = session.sweep(runner) if sweeps else None
         return session.conclude(runner, before, session.apply_all(runner, to_do, stop))
 
 
-def roll_back(
+def roll_back(  # noqa: PLR0913  (each is a choice of its own)
     connection: Connection[Any],
     folder: Folder,
     settings: Settings,
@@ -83,6 +85,7 @@ def roll_back(
     steps: int | None = None,
     to: str | None = None,
     notify: Callable[[Event], None] = ignore,
+    sweeps: bool = True,
 ) -> Outcome:
     """Undo the last `steps` migrations, or all after `to`, newest first.
 
@@ -104,7 +107,7 @@ def roll_back(
     problems = [problem for each in undo for problem in rules.check_rollback(each)]
     _refuse([*problems, *(problem for each in folder.repeatables for problem in rules.check(each, folder.positions))])
     with session.alone(connection, settings, notify) as runner:
-        before = session.sweep(runner)
+        before = session.sweep(runner) if sweeps else None
         undo = chosen()
         try:
             session.withdraw(runner, folder.repeatables)

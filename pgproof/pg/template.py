@@ -122,10 +122,11 @@ def create(connection: Connection[Any], name: str, *, source: str, clause: str =
     connection.execute(sql.SQL(words).format(sql.Identifier(name), sql.Identifier(source)))
 
 
-def create_empty(connection: Connection[Any], name: str) -> None:
+def create_empty(connection: Connection[Any], name: str, *, clause: str = "") -> None:
     """Make a database with nothing of ours in it."""
     # Others may be connected to template1 as we are, which then cannot be copied.
-    create(connection, name, source="template0" if connection.info.dbname == "template1" else "template1")
+    source = "template0" if connection.info.dbname == "template1" else "template1"
+    create(connection, name, source=source, clause=clause)
 
 
 def remember(connection: Connection[Any], template: Template) -> None:

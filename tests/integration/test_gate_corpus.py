@@ -7,10 +7,11 @@ from psycopg.errors import DuplicateObject
 from pgproof.gate.judge import judge
 from pgproof.gate.proof import Report
 from pgproof.pg.database import connect
-from tests.corpus import Case, build, read_corpus
+from tests.corpus import Case, build, pick_for_each_command, read_corpus
 from tests.gates import Repo
 
 CORPUS = read_corpus()
+EVERYWHERE = pick_for_each_command(CORPUS)
 ROLE = "corpus_application"
 SPACE = "corpus_space"
 # One of each kind of finding that comes from many measurements.
@@ -53,7 +54,10 @@ def _tell(report: Report) -> list[tuple[str, str, str, str]]:
 
 
 @pytest.mark.usefixtures("stage")
-@pytest.mark.parametrize("case", CORPUS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(each, id=each.name, marks=() if each.name in EVERYWHERE else [pytest.mark.once]) for each in CORPUS],
+)
 def test_of_a_change_exactly_what_is_to_be_found_is_found(case: Case, repo: Repo):
     report = _judge(case, repo)
 
@@ -64,6 +68,7 @@ def test_of_a_change_exactly_what_is_to_be_found_is_found(case: Case, repo: Repo
         assert not report.is_broken
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("stage")
 @pytest.mark.parametrize("case", [each for each in CORPUS if each.name in TWICE], ids=lambda each: each.name)
 def test_a_change_that_is_judged_twice_has_the_same_findings_in_the_same_order(case: Case, repo: Repo):

@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors
 
 from pgproof.errors import LockTimeout, MigrationError, MigrationFailed, SqlFileError
-from pgproof.migrations import fetch_ledger, find_pending
+from pgproof.migrations import Outcome, fetch_ledger, find_pending
 from pgproof.pg.database import connect
 from tests.project import Project, make_table
 
@@ -439,6 +439,15 @@ def test_a_constraint_to_be_validated_later_is_a_note(project):
 
     assert [each.rule for each in outcome.notes] == ["unvalidated-constraint"]
     assert outcome.failures == ()
+
+
+def test_who_does_not_ask_what_is_left_behind_is_not_told(project):
+    project.add("0001_a", "CREATE TABLE a (id int);\n", "ALTER TABLE a RENAME TO left_over;\n")
+
+    forth, back = project.migrate(sweeps=False), project.roll_back(steps=1, sweeps=False)
+
+    assert forth == Outcome(("0001_a",))
+    assert back == Outcome(("0001_a",))
 
 
 # Before and after the new code

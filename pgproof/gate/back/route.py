@@ -38,17 +38,17 @@ class Route:
     def set_out(self, connection: Connection[Any]) -> None:
         """Bring base's database to where the way begins; errors as of `migrate`."""
         if not self.is_whole:
-            migrate(connection, self.start, self.settings)
+            migrate(connection, self.start, self.settings, sweeps=False)
 
     def go_there(self, connection: Connection[Any]) -> Outcome:
         """Run the migrations; errors as of `migrate`."""
-        return migrate(connection, self.head, self.settings)
+        return migrate(connection, self.head, self.settings, sweeps=False)
 
     def come_back(self, connection: Connection[Any]) -> Refusal | None:
         """Undo them with head's files, and deploy the release before: it runs its repeatables. Return what failed."""
         try:
-            roll_back(connection, self.head, self.settings, steps=len(self.legs))
-            migrate(connection, self.start, self.settings)
+            roll_back(connection, self.head, self.settings, steps=len(self.legs), sweeps=False)
+            migrate(connection, self.start, self.settings, sweeps=False)
         except (MigrationError, SqlFileError) as error:
             return error
         return None

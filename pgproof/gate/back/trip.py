@@ -104,7 +104,7 @@ def find_standing(databases: Databases, source: str, route: Route) -> Iterator[s
         before = fetch_state(connection)
         for each in new:
             with suppress(PgproofError):  # it does not fit, and waits
-                migrate(connection, Folder(route.start.migrations, (each,)), route.settings)
+                migrate(connection, Folder(route.start.migrations, (each,)), route.settings, sweeps=False)
         yield from (each.key for each in diff(before.catalog, fetch_state(connection).catalog))
 
 

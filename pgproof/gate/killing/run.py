@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from pgproof.settings import Settings
     from pgproof.sqltext import Statement
 
-_GONE_IN = 10_000  # milliseconds that a session which was told to end has for it
+_GONE_IN = 10  # seconds that a session which was told to end has for it
 _DEADLINE = 60  # seconds until a run has come to where it waits: far more than any needs
 _POLL = 0.002
 
-_KILL = "SELECT pg_terminate_backend(%s, %s)"
+_KILL = "SELECT pg_terminate_backend(%s)"
+_LIVES = "SELECT true FROM pg_stat_activity WHERE pid = %s"
 # Whatever the script has made of its session; the login role may end itself.
 _DIE = "RESET SESSION AUTHORIZATION; RESET ROLE; SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());"
 _WAITS = """
@@ -71,7 +72,7 @@ def run_killed(databases: Databases, name: str, folder: Folder, settings: Settin
             _run(connection, _with_cut(folder, point), settings)
         else:
             pid = connection.info.backend_pid
-            _run(connection, folder, settings, _at(point, lambda: other.execute(_KILL, [pid, _GONE_IN])))
+            _run(connection, folder, settings, _at(point, lambda: _kill(other, pid)))
         return connection.closed
 
 
@@ -79,7 +80,7 @@ def _run(
     connection: Connection[Any], folder: Folder, settings: Settings, notify: Callable[[Event], None] = ignore
 ) -> None:
     with suppress(ServerUnavailable, psycopg.OperationalError):
-        migrate(connection, folder, settings, notify=notify)
+        migrate(connection, folder, settings, notify=notify, sweeps=False)
 
 
 def _at(point: Point, act: Callable[[], object]) -> Callable[[Event], None]:
@@ -124,9 +125,17 @@ def _kill_in_its_wait(databases: Databases, name: str, folder: Folder, settings:
         listener = _at(point, lambda: _stand_in_the_way(other, point))
         running = pool.submit(_run, connection, folder, settings, listener)
         where = _wait(watcher, connection.info.backend_pid, running, point)
-        watcher.execute(_KILL, [connection.info.backend_pid, _GONE_IN])
+        _kill(watcher, connection.info.backend_pid)
     running.result()
     return where == point.moment
+
+
+def _kill(other: Connection[Any], pid: int) -> None:
+    """End a session, and wait until it is gone: the server's own waiting looks only every 100 ms."""
+    other.execute(_KILL, [pid])
+    until = time.monotonic() + _GONE_IN
+    while other.execute(_LIVES, [pid]).fetchone() and time.monotonic() < until:
+        time.sleep(_POLL)
 
 
 def _stand_in_the_way(other: Connection[Any], point: Point) -> None:

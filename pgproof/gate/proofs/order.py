@@ -66,7 +66,7 @@ def _build(trial: Trial, order: Sequence[Migration]) -> Catalog | MigrationFaile
     source = trial.databases.built(base, seeded=True)
     with trial.databases.clone(source) as name, trial.databases.connect_runner(name) as connection:
         try:
-            migrations.migrate(connection, folder, base.settings)
+            migrations.migrate(connection, folder, base.settings, sweeps=False)
         except MigrationFailed as error:
             return error
         return fetch_catalog(connection).without("order")

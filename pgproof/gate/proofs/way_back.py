@@ -51,7 +51,7 @@ def prove(trial: Trial) -> Outcome:
 def _travel(trial: Trial, route: Route) -> tuple[str, Trip, MigrationFailed | None]:
     """Make the trip with odd rows, or without where a migration is refused because of one: return that, too."""
     try:
-        return trial.edged, travel(trial.databases, trial.edged, route), None
+        return trial.edged, trial.trip, None
     except MigrationFailed as error:
         refused = error
     seeded = trial.databases.built(trial.change.base, seeded=True)

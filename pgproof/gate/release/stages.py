@@ -74,7 +74,7 @@ def migrate_pre(trial: Trial, name: str) -> None:
     """
     head = trial.change.head
     with trial.databases.connect_runner(name) as connection:
-        migrate(connection, head.folder, head.settings, phase="pre")
+        migrate(connection, head.folder, head.settings, phase="pre", sweeps=False)
 
 
 @contextmanager
