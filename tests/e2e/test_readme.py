@@ -5,7 +5,10 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from pgproof.contracts.cases import read_contract
+from pgproof.metrics.mapping import read_mapping
 from pgproof.queries import read_queries
 from pgproof.tasks import ns
 from tests.e2e.conftest import Project, steady
@@ -14,16 +17,18 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_readme_names_every_task_and_no_other(shop: Project):
-    listed = re.findall(r"^  (db\.\w+)", shop.inv("--list"), re.MULTILINE)
+@pytest.mark.parametrize("group", ["db", "metrics"])
+def test_readme_names_every_task_and_no_other(shop: Project, group: str):
+    listed = re.findall(rf"^  ({group}\.[\w-]+)", shop.inv("--list"), re.MULTILINE)
     table = README.partition("## Tasks")[2].partition("\n## ")[0]
-    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `db.")]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith(f"| `{group}.")]
 
-    assert sorted(re.findall(r"db\.\w+", "".join(first_cells))) == sorted(listed)
+    assert sorted(re.findall(rf"{group}\.[\w-]+", "".join(first_cells))) == sorted(listed)
 
 
-def test_every_task_takes_server_and_target_and_tells_of_each_option():
-    for name, task in ns.collections["db"].tasks.items():
+@pytest.mark.parametrize("group", ["db", "metrics"])
+def test_every_task_takes_server_and_target_and_tells_of_each_option(group: str):
+    for name, task in ns.collections[group].tasks.items():
         options = {option.name: option.help for option in task.get_arguments()}
 
         assert {"server", "target"} <= set(options), name
@@ -62,10 +67,18 @@ def test_readmes_python_is_python_and_calls_queries_that_there_are_with_their_pa
 
 
 def test_readmes_cases_are_cases_of_their_query(tmp_path: Path):
-    [text] = read_examples("toml")
+    text, _ = read_examples("toml")
     path = tmp_path / "users" / "profile.toml"
     path.parent.mkdir()
     path.write_text(text)
 
     for case in read_contract(tmp_path, path).cases:
         read_queries(ROOT / "queries")["users.profile"].command.bind(case.params)
+
+
+def test_readmes_mapping_is_one(tmp_path: Path):
+    _, text = read_examples("toml")
+    path = tmp_path / "messages.toml"
+    path.write_text(text)
+
+    assert [each.name for each in read_mapping(path).metrics] == ["messages", "active_users"]
