@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pgproof.metrics.intake import take_in
-from pgproof.metrics.record import moment_of, read_record
+from pgproof.metrics.item import Malformed
+from pgproof.metrics.record import moment_of, read_record, sequence_of
 from pgproof.metrics.shard import (
     Shard,
     add_shards,
@@ -168,10 +169,14 @@ class Sync:
 
 
 def _reached(page: Page) -> dict[str, Any]:
-    sequences = [int(said) for each in page.records if (said := _sequence(each)).isdecimal()]
+    sequences = [sequence for each in page.records if (sequence := _sequence(each))]
     moments = [moment for each in page.records if (moment := moment_of(each))]
     return {name: max(found) for name, found in (("sequence", sequences), ("read_to", moments)) if found}
 
 
-def _sequence(record: dict[str, Any]) -> str:
-    return str(record.get("dynamodb", {}).get("SequenceNumber", ""))
+def _sequence(record: dict[str, Any]) -> int:
+    """Return where a record is; 0 for one that does not say: it is set aside, and nothing waits for it."""
+    try:
+        return int(sequence_of(record))
+    except Malformed:
+        return 0

@@ -40,7 +40,7 @@ _MOST_DAYS = 3660
     },
     iterable=["metric"],
 )
-def show(  # noqa: PLR0913 - an option each
+def show(
     place: Place,
     metric: list[str],
     days: str = "14",

@@ -221,6 +221,20 @@ def test_a_page_that_could_not_be_taken_in_is_read_again(desk: Desk, dynamo: Dyn
     desk.check()
 
 
+def test_a_record_whose_place_is_no_number_of_dynamodbs_is_set_aside_and_blocks_nobody(desk: Desk, dynamo: Dynamo):
+    messages(dynamo, 1)
+    (shard,) = dynamo.stream.open_shards()
+    whole = dynamo.stream.shards[shard].records[0]
+    strange = {**whole, "dynamodb": {**whole["dynamodb"], "SequenceNumber": "9" * 60}}
+    dynamo.stream.shards[shard].records.append(strange)
+    messages(dynamo, 2)
+
+    desk.catch_up()
+
+    desk.check()
+    assert desk.connection.execute("SELECT count(*) FROM pgproof_metrics.dead_letter").fetchone() == (1,)
+
+
 def _refuse(*_: object) -> int:
     raise psycopg.errors.DeadlockDetected("as asked")
 
