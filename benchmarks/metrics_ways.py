@@ -12,18 +12,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from metrics_pages import KEYS, STREAM, TABLE, make_item
 from psycopg.types.json import Jsonb
 
-from pgproof.metrics.adopt import adopt
 from pgproof.metrics.aws import open_aws
 from pgproof.metrics.feed import SCHEMA, Feed
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.mapping import read_mappings
-from pgproof.metrics.record import read_record
-from pgproof.metrics.scan import SEGMENTS, Scan, fetch_pages
-from pgproof.metrics.shard import Shard, add_shards, advance, hold_shard
-from pgproof.metrics.source import fetch_source, hold
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.record import read_record
+from pgproof.metrics.mirror.source import fetch_source, hold
+from pgproof.metrics.reading.scan import SEGMENTS, Scan, fetch_pages
+from pgproof.metrics.streams.shard import Shard, add_shards, advance, hold_shard
 from pgproof.metrics.table import Table
 from pgproof.pg.database import connect
 from pgproof.settings import read_settings
@@ -31,9 +32,7 @@ from pgproof.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from psycopg import Connection
-
-    from pgproof.metrics.mapping import Mapping
+    from pgproof.metrics.mappings.mapping import Mapping
 
 MAPPING = f"""
 dynamodb = "{TABLE}"
@@ -46,6 +45,7 @@ time = "sk"
 measure = "distinct"
 of = "user_uuid"
 """
+_A_DAY = 3000  # messages that the stream tells of
 _DROP = "DROP SCHEMA IF EXISTS pgproof_metrics CASCADE"
 _LIVE = "UPDATE pgproof_metrics.source SET epoch = 1, phase = 'live', stream = %s"
 _WITHOUT_METRICS = "ALTER TABLE pgproof_metrics.item DISABLE TRIGGER USER"
@@ -135,24 +135,35 @@ class Desk:
                     last = int(records[-1]["dynamodb"]["SequenceNumber"])
                     advance(connection, source, Shard(shard.id, None, last))
 
-    def upsert(self, pages: Sequence[Sequence[dict[str, Any]]]) -> None:
-        """Send a guarded upsert a record, and commit a page; no metrics, no checkpoint."""
-        with closing(connect(self.url)) as connection:
+    def upsert(self, pages: Sequence[Sequence[dict[str, Any]]], *, prepare: bool) -> None:
+        """Send a guarded upsert a record, and commit a page; no metrics, no checkpoint.
+
+        Args:
+            pages: records of a stream.
+            prepare: as psycopg does if it is left alone; a pool of connections in between may not bear it.
+        """
+        with closing(psycopg.connect(self.url) if prepare else connect(self.url)) as connection:
             for records in pages:
                 with connection.transaction():
-                    _upsert(connection, records)
+                    for record in records:
+                        connection.execute(_UPSERT, _values(record))
+
+    def upsert_many(self, pages: Sequence[Sequence[dict[str, Any]]]) -> None:
+        """Send the same upserts, a page in one go."""
+        with closing(psycopg.connect(self.url)) as connection:
+            for records in pages:
+                with connection.transaction(), connection.cursor() as cursor:
+                    cursor.executemany(_UPSERT, map(_values, records))
 
 
-def _upsert(connection: Connection[Any], records: Sequence[dict[str, Any]]) -> None:
-    for record in records:
-        body = record["dynamodb"]
-        keys = body["Keys"]
-        values = [keys["pk"]["S"], keys["sk"]["S"], body["SequenceNumber"], Jsonb(body["NewImage"])]
-        connection.execute(_UPSERT, values)
+def _values(record: dict[str, Any]) -> list[Any]:
+    body = record["dynamodb"]
+    keys = body["Keys"]
+    return [keys["pk"]["S"], keys["sk"]["S"], body["SequenceNumber"], Jsonb(body["NewImage"])]
 
 
 def make_records(number: int) -> list[dict[str, Any]]:
-    """Return what a stream says, as boto3 gives it: every third record changes a message of before."""
+    """Return what a stream says, as boto3 gives it: new messages in order of time; each third changes one of before."""
     return [_record(place, place if place % 3 else place // 2) for place in range(number)]
 
 
@@ -162,7 +173,8 @@ def cut(records: Sequence[dict[str, Any]], size: int) -> list[Sequence[dict[str,
 
 
 def _record(place: int, item: int) -> dict[str, Any]:
-    image = json.loads(make_item(item))
+    day, moment = divmod(item, _A_DAY)
+    image = json.loads(make_item(item)) | {"sk": {"S": f"2026-01-{day % 28 + 1:02}T10:00:00.{moment:06}"}}
     keys = {name: image[name] for name in KEYS}
     body = {"Keys": keys, "NewImage": image, "SequenceNumber": str(10**21 + place), "StreamViewType": "NEW_IMAGE"}
     return {"eventID": str(place), "eventName": "INSERT", "dynamodb": body}

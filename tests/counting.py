@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 
-from pgproof.metrics.facts import Facts
-from pgproof.metrics.mirror import merge
-from pgproof.metrics.record import Change
-from pgproof.metrics.source import Source, fetch_source
+from pgproof.metrics.mappings.facts import Facts
+from pgproof.metrics.mirror.mirror import merge
+from pgproof.metrics.mirror.record import Change
+from pgproof.metrics.mirror.source import Source, fetch_source
 from pgproof.pg.database import connect
 from tests.metrics import install
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg
 
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.dashboard import Dashboard, Day, Freshness, Group, Series
-from pgproof.metrics.figures import add
-from pgproof.metrics.mapping import Mapping, read_mappings
-from pgproof.metrics.mirror import merge
-from pgproof.metrics.record import read_item
-from pgproof.metrics.source import Source, begin_epoch, end_scan, fetch_source
+from pgproof.metrics.dashboard.dashboard import Dashboard, Day, Freshness, Group, Series
+from pgproof.metrics.dashboard.figures import add
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mirror.mirror import merge
+from pgproof.metrics.mirror.record import read_item
+from pgproof.metrics.mirror.source import Source, begin_epoch, end_scan, fetch_source
 from tests.dynamo import typed
 from tests.metrics import install, write_mapping
 

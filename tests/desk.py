@@ -10,8 +10,8 @@ import psycopg
 
 from pgproof.metrics.aws import Aws
 from pgproof.metrics.feed import Feed, open_feeds
-from pgproof.metrics.item import normalize, to_text
-from pgproof.metrics.source import Source, fetch_source
+from pgproof.metrics.mirror.item import normalize, to_text
+from pgproof.metrics.mirror.source import Source, fetch_source
 from pgproof.pg.database import connect
 from tests.metrics import fetch_daily, fetch_from_scratch, install, read_messages
 

@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 
 from pgproof.metrics.feed import Feed, open_feeds
-from pgproof.metrics.follow import Follower
-from pgproof.metrics.item import normalize, to_text
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import Source, fetch_source
-from pgproof.metrics.stream import Pace
-from pgproof.metrics.sync import Progress, Sync
+from pgproof.metrics.mirror.item import normalize, to_text
+from pgproof.metrics.mirror.source import Source, fetch_source
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.follow import Follower
+from pgproof.metrics.streams.stream import Pace
+from pgproof.metrics.streams.sync import Progress, Sync
 from pgproof.pg.database import connect
 from tests.metrics import fetch_daily, fetch_from_scratch, install, read_messages
 from tests.streams import Dynamo

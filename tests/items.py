@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pgproof.metrics.item import Image
+from pgproof.metrics.mirror.item import Image
 
 # What encodings trip over: U+0000, controls, quotes, what has two and four bytes, what looks like an escape.
 TEXTS = st.one_of(st.text(max_size=20), st.text('\0\x01\x1f\x7f"\\\n\r\t\b\fu0aé😀\uffff{}[]:, ', max_size=8))

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pgproof.metrics.mapping import Mapping, read_mappings
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
 
 SCHEMA = Path(__file__).parent.parent / "pgproof/metrics/schema.sql"
 

@@ -22,7 +22,7 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.stream import Pace
+from pgproof.metrics.streams.stream import Pace
 from tests.clock import Clock
 from tests.dynamo import typed
 from tests.shards import MOST_RECORDS, Shard, Stream, most_within, size_of

@@ -1,5 +1,5 @@
 """DynamoDB's items in, metrics in Postgres out, exactly once."""
 
-from pgproof.metrics.invocation import handler
+from pgproof.metrics.function.invocation import handler
 
 __all__ = ["handler"]

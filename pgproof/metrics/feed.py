@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import SettingsError
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.keys import keep_keys
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mirror.keys import keep_keys
 from pgproof.metrics.table import Table, fetch_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.metrics.aws import Aws
-    from pgproof.metrics.mapping import Mapping
+    from pgproof.metrics.mappings.mapping import Mapping
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 """The metrics' tables, as a migration makes them."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pgproof.errors import CloudError, DestructionRefused, Location, Problem, SettingsError, SqlFileError
-from pgproof.metrics.item import Malformed, normalize
+from pgproof.metrics.mirror.item import Malformed, normalize
 from pgproof.metrics.table import fetch_table
 
 if TYPE_CHECKING:

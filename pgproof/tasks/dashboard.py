@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from pgproof.metrics.dashboard import Dashboard, Series
+    from pgproof.metrics.dashboard.dashboard import Dashboard, Series
     from pgproof.metrics.feed import Feed
-    from pgproof.metrics.mapping import Mapping
-    from pgproof.metrics.verify import Verdict
+    from pgproof.metrics.mappings.mapping import Mapping
+    from pgproof.metrics.verifying.verify import Verdict
     from pgproof.tasks.task import Place
 
 _MOST_DAYS = 3660
@@ -56,7 +56,7 @@ def show(
     "notes": [text, …]}; sums are text, for they have up to 38 digits and more; what nobody knows is null; a group by
     nothing is the rest of them.
     """
-    from pgproof.metrics.mapping import read_mappings
+    from pgproof.metrics.mappings.mapping import read_mappings
     from pgproof.tasks.overview import show_dashboard
 
     dashboard = _fetch_dashboard(
@@ -79,9 +79,9 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     "newest": [{"id", "arrived_at", "reason"}, …], "shards": [{"id", "parent", "sequence", "read_to", "closed", "ago",
     "reader"}, …]}, …]; ago is in seconds, reader a server process.
     """
+    from pgproof.metrics.dashboard.status import fetch_statuses
     from pgproof.metrics.feed import need_metrics
-    from pgproof.metrics.mapping import read_mappings
-    from pgproof.metrics.status import fetch_statuses
+    from pgproof.metrics.mappings.mapping import read_mappings
     from pgproof.tasks.overview import show_status
 
     mappings = read_mappings(place.settings.metrics)
@@ -106,8 +106,8 @@ def verify(place: Place, table: str = "", json: bool = False) -> None:  # noqa: 
     --json: [{"table", "items", "mirrored", "numbers", "busy", "problems", "letters", "differences": [{"kind", "where",
     "details"}, …]}, …]; table is null for what is counted in this database.
     """
-    from pgproof.metrics.mapping import read_mappings
-    from pgproof.metrics.verify import verify_counted
+    from pgproof.metrics.mappings.mapping import read_mappings
+    from pgproof.metrics.verifying.verify import verify_counted
     from pgproof.tasks.overview import show_verdict
 
     mappings = read_mappings(place.settings.metrics)
@@ -127,7 +127,7 @@ def _fetch_dashboard(
     place: Place, mappings: list[Mapping], names: Sequence[str], days: int, today: date | None
 ) -> Dashboard:
     """Have metrics of tables of this database counted, where they are old, and return all that are asked for."""
-    from pgproof.metrics.dashboard import fetch_dashboard
+    from pgproof.metrics.dashboard.dashboard import fetch_dashboard
     from pgproof.metrics.feed import need_metrics
 
     with place.connect_if_up() as connection:
@@ -140,7 +140,7 @@ def _fetch_dashboard(
 
 def _refresh(connection: Connection[Any], mappings: list[Mapping]) -> Iterator[str]:
     """Count what is old; who may only read sees it as it was, and is told."""
-    from pgproof.metrics.relational import refresh_due
+    from pgproof.metrics.mappings.relational import refresh_due
 
     try:
         refresh_due(connection, mappings)
@@ -163,7 +163,7 @@ def _read_today(text: str) -> date | None:
 
 
 def _write_page(place: Place, dashboard: Dashboard, path: Path) -> None:
-    from pgproof.metrics.page import to_html
+    from pgproof.metrics.dashboard.page import to_html
 
     try:
         path.write_text(to_html(dashboard, f"Metrics of {place.server.database}"), encoding="utf-8")
@@ -196,7 +196,7 @@ def _as_dict(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _choose(place: Place, mappings: Sequence[Mapping], table: str) -> list[Feed]:
-    from pgproof.metrics.wording import did_you_mean
+    from pgproof.metrics.mappings.wording import did_you_mean
     from pgproof.tasks.metrics import open_project_feeds
 
     known = sorted({each.table for each in mappings if each.store == "dynamodb"})
@@ -210,8 +210,8 @@ def _choose(place: Place, mappings: Sequence[Mapping], table: str) -> list[Feed]
 
 
 def _verify(place: Place, feed: Feed) -> Verdict:
-    from pgproof.metrics.follow import Follower
-    from pgproof.metrics.verify import verify_table
+    from pgproof.metrics.streams.follow import Follower
+    from pgproof.metrics.verifying.verify import verify_table
 
     follower = Follower(feed, tell=place.screen.say)
     place.screen.busy(f"comparing {feed.table.name}")

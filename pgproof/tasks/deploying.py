@@ -12,7 +12,7 @@ from pgproof.tasks.task import count, place_task
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pgproof.metrics.letters import Retried
+    from pgproof.metrics.mirror.letters import Retried
     from pgproof.tasks.task import Place
 
 _FATES = {"applied": "applied", "overtaken": "applied", "covered": "applied", "kept": "waiting"}
@@ -24,8 +24,8 @@ def template(place: Place, table: str = "") -> None:
 
     inv metrics.template > lambda.yaml
     """
-    from pgproof.metrics.mapping import read_mappings
-    from pgproof.metrics.template import choose_table, compile_template
+    from pgproof.metrics.function.template import choose_table, compile_template
+    from pgproof.metrics.mappings.mapping import read_mappings
 
     chosen = choose_table(read_mappings(place.settings.metrics), table)
     place.screen.say(compile_template(chosen).rstrip("\n"))
@@ -41,10 +41,10 @@ def retry(place: Place, id: list[str], json: bool = False) -> None:  # noqa: FBT
     --json: [{"id", "table", "fate", "reason"}, …]; fate is applied; or overtaken or covered, where the mirror knows
     better than the record, which is dropped; or kept.
     """
-    from pgproof.metrics.adopt import adopt
     from pgproof.metrics.feed import need_metrics
-    from pgproof.metrics.letters import retry as try_again
-    from pgproof.metrics.mapping import read_mappings
+    from pgproof.metrics.mappings.adopt import adopt
+    from pgproof.metrics.mappings.mapping import read_mappings
+    from pgproof.metrics.mirror.letters import retry as try_again
 
     ids, mappings = [count("--id", each) for each in id], read_mappings(place.settings.metrics)
     with closing(place.connect_if_up()) as connection:

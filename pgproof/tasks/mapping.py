@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from pgproof.metrics.checking import Finding
-    from pgproof.metrics.mapping import Mapping
+    from pgproof.metrics.mappings.checking import Finding
+    from pgproof.metrics.mappings.mapping import Mapping
     from pgproof.tasks.task import Place
 
 _WHY = """The metrics' tables: what DynamoDB's tables hold, and what is counted of it.
@@ -53,7 +53,7 @@ def check(place: Place, offline: bool = False, json: bool = False) -> None:  # n
 
     --json: {"mappings", "findings": [{"path", "line", "what", "hint", "warns"}, …]}
     """
-    from pgproof.metrics.mapping import read_mappings
+    from pgproof.metrics.mappings.mapping import read_mappings
 
     mappings = read_mappings(place.settings.metrics)
     findings = _find(place, mappings, offline=offline)
@@ -71,7 +71,7 @@ def check(place: Place, offline: bool = False, json: bool = False) -> None:  # n
 def seed(place: Place) -> None:
     """Put the demo items of metrics/demo into a DynamoDB on this machine, so that there is something to look at."""
     from pgproof.metrics.aws import open_aws
-    from pgproof.metrics.figures import many
+    from pgproof.metrics.dashboard.figures import many
     from pgproof.metrics.seeding import read_demos, seed
 
     demos = read_demos(place.settings.metrics / "demo")
@@ -83,7 +83,7 @@ def seed(place: Place) -> None:
 
 
 def _find(place: Place, mappings: Sequence[Mapping], *, offline: bool) -> list[Finding]:
-    from pgproof.metrics.checking import check_tables
+    from pgproof.metrics.mappings.checking import check_tables
     from pgproof.pg.database import connect
     from pgproof.schema import built
 
@@ -99,7 +99,7 @@ def _find(place: Place, mappings: Sequence[Mapping], *, offline: bool) -> list[F
 
 def _find_in_dynamodb(place: Place, mappings: Sequence[Mapping]) -> list[Finding]:
     from pgproof.metrics.aws import open_aws
-    from pgproof.metrics.shapes import check_items
+    from pgproof.metrics.mappings.shapes import check_items
 
     aws = open_aws(place.settings, notify=place.screen.busy)
     place.screen.busy("looking at DynamoDB's tables")
@@ -119,7 +119,7 @@ def _connect(place: Place) -> Connection[Any] | None:
 
 
 def _show(place: Place, mappings: Sequence[Mapping], findings: Sequence[Finding]) -> None:
-    from pgproof.metrics.figures import many
+    from pgproof.metrics.dashboard.figures import many
 
     for each in findings:
         place.screen.say(str(each), "warning" if each.warns else "error")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.metrics.feed import Feed
-    from pgproof.metrics.mapping import Mapping
-    from pgproof.metrics.tally import Tally
+    from pgproof.metrics.mappings.mapping import Mapping
+    from pgproof.metrics.streams.tally import Tally
     from pgproof.tasks.screen import Screen
     from pgproof.tasks.task import Place
 
@@ -60,9 +60,9 @@ def open_project_feeds(place: Place, *, attempts: int | None = None) -> list[Fee
         place: with the project.
         attempts: how often a request to AWS is tried; None: as often as is usual.
     """
-    from pgproof.metrics.adopt import adopt
     from pgproof.metrics.aws import ATTEMPTS, open_aws
     from pgproof.metrics.feed import need_metrics, open_feeds
+    from pgproof.metrics.mappings.adopt import adopt
 
     mappings = _read_mappings(place)
     with closing(place.connect_if_up()) as connection:  # a server that is down is told before AWS is asked
@@ -75,7 +75,7 @@ def open_project_feeds(place: Place, *, attempts: int | None = None) -> list[Fee
 
 
 def _read_mappings(place: Place) -> list[Mapping]:
-    from pgproof.metrics.mapping import read_mappings
+    from pgproof.metrics.mappings.mapping import read_mappings
 
     return read_mappings(place.settings.metrics)
 
@@ -85,8 +85,8 @@ def _connect(place: Place) -> Connection[Any]:
 
 
 def _catch_up(place: Place, feed: Feed, *, quiet: bool) -> Tally:
-    from pgproof.metrics.follow import Follower
-    from pgproof.metrics.tally import Tally
+    from pgproof.metrics.streams.follow import Follower
+    from pgproof.metrics.streams.tally import Tally
 
     tally, name, screen = Tally(), feed.table.name, place.screen
     tell: Callable[[str, str], None] = (lambda text, _: screen.busy(text)) if quiet else screen.say
@@ -100,7 +100,7 @@ def _catch_up(place: Place, feed: Feed, *, quiet: bool) -> Tally:
 
 
 def _follow(place: Place, feeds: Sequence[Feed], mappings: Sequence[Mapping]) -> None:
-    from pgproof.metrics.crew import Crew
+    from pgproof.metrics.streams.crew import Crew
 
     names = ", ".join(each.table.name for each in feeds) or "no table of DynamoDB's"
     with until_interrupted(place.screen):
@@ -139,7 +139,7 @@ class Reporter:
 
 def _refresh(place: Place, mappings: Sequence[Mapping]) -> None:
     """Count this database's own tables."""
-    from pgproof.metrics.relational import refresh_all
+    from pgproof.metrics.mappings.relational import refresh_all
 
     if any(each.store == "postgres" for each in mappings):
         with closing(_connect(place)) as connection:

@@ -6,15 +6,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from pgproof.markup import visible
-from pgproof.metrics.figures import BARS, PLAIN_BARS, ago, change, many, number, short, sparkline
+from pgproof.metrics.dashboard.figures import BARS, PLAIN_BARS, ago, change, many, number, short, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
-    from pgproof.metrics.dashboard import Dashboard, Series
-    from pgproof.metrics.status import Status
-    from pgproof.metrics.verify import Verdict
+    from pgproof.metrics.dashboard.dashboard import Dashboard, Series
+    from pgproof.metrics.dashboard.status import Status
+    from pgproof.metrics.verifying.verify import Verdict
     from pgproof.tasks.screen import Screen
 
 _SUMMARY = ("metric", "total", "today", "7 days", "before", "change", "day by day")
@@ -26,7 +26,7 @@ _SHOWN = 50  # differences; --json has all
 
 def show_dashboard(screen: Screen, dashboard: Dashboard) -> None:
     """Write what metrics say, and what has to be known before it is believed."""
-    from pgproof.metrics.caveats import tell_freshness, warn
+    from pgproof.metrics.dashboard.caveats import tell_freshness, warn
 
     if dashboard.series:
         _table(screen, _SUMMARY, [_summary(each) for each in dashboard.series], right=range(1, 6))

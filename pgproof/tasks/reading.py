@@ -14,9 +14,9 @@ from pgproof.tasks.task import count, place_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pgproof.metrics.backfill import Reading
-    from pgproof.metrics.export import Store
     from pgproof.metrics.feed import Feed
+    from pgproof.metrics.reading.backfill import Reading
+    from pgproof.metrics.reading.export import Store
     from pgproof.tasks.task import Place
 
 _AGAIN = "read what was read already, or is being read otherwise"
@@ -43,7 +43,7 @@ def backfill(
     --json: [{"table", "items", "swept", "records", "seconds", "exported_to", "live"}, …], one for each that was read.
     """
     from pgproof.metrics.aws import ATTEMPTS
-    from pgproof.metrics.backfill import backfill as read
+    from pgproof.metrics.reading.backfill import backfill as read
 
     parts = count("--segments", segments)
     done = []
@@ -75,8 +75,8 @@ def import_export(
     --json: as `metrics.backfill` gives it.
     """
     from pgproof.metrics.aws import ATTEMPTS
-    from pgproof.metrics.backfill import import_export as read
-    from pgproof.metrics.export import open_export
+    from pgproof.metrics.reading.backfill import import_export as read
+    from pgproof.metrics.reading.export import open_export
 
     feeds = open_project_feeds(place, attempts=ATTEMPTS)
     export = open_export(_open_store(place, feeds, path))
@@ -104,7 +104,7 @@ def choose_feeds(feeds: Sequence[Feed], names: Sequence[str]) -> list[Feed]:
 
 def _open_store(place: Place, feeds: Sequence[Feed], path: str) -> Store:
     from pgproof.metrics.aws import open_s3
-    from pgproof.metrics.export import Bucket, Folder
+    from pgproof.metrics.reading.export import Bucket, Folder
 
     if not path.startswith("s3://"):
         return Folder(Path(path).expanduser())
@@ -120,7 +120,7 @@ def _show(place: Place, feed: Feed, total: int) -> Callable[[int], None]:
 
 def _tell_live(place: Place, feed: Feed, *, quiet: bool) -> bool:
     """Whether a table was read already; say so."""
-    from pgproof.metrics.backfill import fetch
+    from pgproof.metrics.reading.backfill import fetch
 
     source = fetch(feed)
     live = source.phase == "live"

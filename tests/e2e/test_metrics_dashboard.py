@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from pgproof.metrics.adopt import adopt
 from pgproof.metrics.aws import Aws
+from pgproof.metrics.dashboard.page import to_html
 from pgproof.metrics.feed import open_feeds
-from pgproof.metrics.mapping import read_mappings
-from pgproof.metrics.page import to_html
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import fetch_source
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mirror.source import fetch_source
+from pgproof.metrics.reading.scan import Scan
 from pgproof.settings import read_settings
 from tests.browser import PROGRAM, Browser, open_browser
 from tests.dashboards import HOSTILE, by_hand, mirror, order, read_orders

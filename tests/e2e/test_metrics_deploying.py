@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 
 import pgproof
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.mapping import read_mappings
-from pgproof.metrics.record import read_record
-from pgproof.metrics.source import begin_epoch, fetch_source
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.record import read_record
+from pgproof.metrics.mirror.source import begin_epoch, fetch_source
 from tests.e2e.conftest import Project
 from tests.lambdas import arn, message, record
 from tests.metrics import MESSAGES, install

@@ -13,9 +13,9 @@ import pytest
 
 from pgproof.metrics.aws import Aws
 from pgproof.metrics.feed import open_feeds
-from pgproof.metrics.mapping import read_mappings
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import fetch_source
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mirror.source import fetch_source
+from pgproof.metrics.reading.scan import Scan
 from tests.dynamo import KEYS, connect_aws, make_table, moto_server, put
 from tests.e2e.conftest import BIN, PATIENCE, Project
 from tests.metrics import MESSAGES, install

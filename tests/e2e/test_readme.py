@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgproof.contracts.cases import read_contract
-from pgproof.metrics.mapping import read_mapping
+from pgproof.metrics.mappings.mapping import read_mapping
 from pgproof.queries import read_queries
 from pgproof.tasks import ns
 from tests.e2e.conftest import Project, steady

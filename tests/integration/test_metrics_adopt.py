@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.mapping import Mapping, read_mappings
-from pgproof.metrics.mirror import merge
-from pgproof.metrics.record import Change, read_record
-from pgproof.metrics.source import EpochOver, Source, fetch_source, hold
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mirror.mirror import merge
+from pgproof.metrics.mirror.record import Change, read_record
+from pgproof.metrics.mirror.source import EpochOver, Source, fetch_source, hold
 from pgproof.pg.database import connect
 from tests.metrics import fetch_daily, fetch_from_scratch, install, write_mapping
 

@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pgproof.errors import CloudError
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.backfill import Reading, backfill
 from pgproof.metrics.feed import Feed
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.record import read_record
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import EpochOver, begin_epoch, fetch_source
-from pgproof.metrics.stream import Pace
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.record import read_record
+from pgproof.metrics.mirror.source import EpochOver, begin_epoch, fetch_source
+from pgproof.metrics.reading.backfill import Reading, backfill
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.stream import Pace
 from pgproof.pg.database import connect
 from tests.desk import Desk, Page, open_desk
 from tests.dynamo import connect_aws, delete, make_table, moto_server, put, typed
@@ -396,7 +396,7 @@ def test_a_scan_that_takes_longer_than_the_stream_lasts_is_given_up(
     scans = desk.scans(limit)
 
     def days_later(_: int) -> None:
-        monkeypatch.setattr("pgproof.metrics.scan.READING", timedelta(0))
+        monkeypatch.setattr("pgproof.metrics.reading.scan.READING", timedelta(0))
 
     with pytest.raises(CloudError, match="longer than a day"):
         Scan(desk.feed(scans), days_later).run(desk.source, segments=1)

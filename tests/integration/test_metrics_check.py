@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.checking import Finding, check_tables
 from pgproof.metrics.feed import open_feeds
-from pgproof.metrics.mapping import Mapping, read_mappings
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.shapes import check_items
-from pgproof.metrics.source import fetch_source
+from pgproof.metrics.mappings.checking import Finding, check_tables
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mappings.shapes import check_items
+from pgproof.metrics.mirror.source import fetch_source
+from pgproof.metrics.reading.scan import Scan
 from pgproof.pg.database import connect
 from tests.dynamo import connect_aws, delete, make_table, moto_server, put
 from tests.metrics import install, write_mapping

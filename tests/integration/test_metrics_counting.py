@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
-from pgproof.metrics.mirror import sweep
+from pgproof.metrics.mirror.mirror import sweep
 from pgproof.pg.database import connect, drop, ensure_created
 from tests.counting import DAYS, Model, Order, add_source, assert_exact, change, daily, merge_all, open_mirror
 
@@ -185,7 +185,10 @@ def test_who_pauses_the_trigger_counts_alone(database: str):
         assert {day for _, day, _ in daily(connection)} == {DAYS[1]}
 
 
-def test_writers_at_the_same_items_and_days_neither_wait_for_each_other_for_ever_nor_lose_an_update(database: str):
+@pytest.mark.parametrize("same", [4, 50])
+def test_writers_at_the_same_items_and_days_neither_wait_for_each_other_for_ever_nor_lose_an_update(
+    database: str, same: int
+):
     """A page that both adds and updates counts twice in one statement: in no order of rows would that be safe."""
     writers, pages = 4, 20
     start = Barrier(writers)
@@ -196,7 +199,9 @@ def test_writers_at_the_same_items_and_days_neither_wait_for_each_other_for_ever
             with connect(database) as mine:
                 start.wait()
                 for page in range(pages):
-                    items = [f"{writer} adds {page} {each}" for each in range(4)] + random.sample(range(60), 50)
+                    items = [f"{writer} adds {page} {each}" for each in range(4)] + random.sample(
+                        range(same + 10), same
+                    )
                     orders = [Order(random.choice(DAYS), random.choice("abcdefgh")) for _ in items]
                     sequence = page * writers + writer + 1
                     changes = [change(item, sequence, order) for item, order in zip(items, orders, strict=True)]
@@ -230,7 +235,7 @@ def test_an_update_of_an_item_that_stays_touches_no_index(database: str):
 
 
 def test_more_items_than_one_step_sweeps_are_all_gone(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("pgproof.metrics.mirror._STEP", 3)
+    monkeypatch.setattr("pgproof.metrics.mirror.mirror._STEP", 3)
     with open_mirror(database) as (connection, source):
         merge_all(connection, source, [change(each, 1, Order(customer=str(each))) for each in range(10)])
         newer = add_source(connection, "shop")

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 
 from pgproof.errors import SettingsError
-from pgproof.metrics.dashboard import fetch_dashboard
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.keys import keep_keys
-from pgproof.metrics.mapping import Mapping, read_mappings
-from pgproof.metrics.record import read_item
-from pgproof.metrics.shard import Shard, add_shards, advance, try_take
-from pgproof.metrics.source import begin_epoch
-from pgproof.metrics.status import fetch_statuses
+from pgproof.metrics.dashboard.dashboard import fetch_dashboard
+from pgproof.metrics.dashboard.status import fetch_statuses
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.keys import keep_keys
+from pgproof.metrics.mirror.record import read_item
+from pgproof.metrics.mirror.source import begin_epoch
+from pgproof.metrics.streams.shard import Shard, add_shards, advance, try_take
 from pgproof.metrics.table import Table
 from pgproof.pg.database import connect
 from tests.dashboards import NOW, by_day, mirror, order, read_orders

@@ -15,13 +15,13 @@ from botocore.exceptions import ReadTimeoutError
 
 from pgproof.errors import CloudError, SettingsError
 from pgproof.metrics.aws import Aws, open_s3
-from pgproof.metrics.backfill import Reading, backfill, import_export
-from pgproof.metrics.export import Bucket, Export, Folder, open_export
-from pgproof.metrics.importing import Import
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.record import read_record
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.stream import Pace
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.record import read_record
+from pgproof.metrics.reading.backfill import Reading, backfill, import_export
+from pgproof.metrics.reading.export import Bucket, Export, Folder, open_export
+from pgproof.metrics.reading.importing import Import
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.stream import Pace
 from pgproof.pg.database import connect
 from pgproof.settings import read_settings
 from tests.desk import Desk, open_desk
@@ -339,7 +339,7 @@ def test_nothing_of_a_broken_file_counts_and_its_name_is_told_and_a_whole_one_go
 def test_an_interrupted_import_goes_on_at_the_line_where_it_was(
     desk: Desk, pages: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pgproof.metrics.importing._PAGE", 2)
+    monkeypatch.setattr("pgproof.metrics.reading.importing._PAGE", 2)
     put_all(desk, *map(message, range(10)))
     exported = export_table(desk, files=1)
 

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from pgproof.errors import CloudError, SettingsError
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.follow import Follower
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import claim
-from pgproof.metrics.stream import Pace
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mirror.source import claim
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.follow import Follower
+from pgproof.metrics.streams.stream import Pace
 from tests.following import Desk, Enough, at_desk, messages, until
 from tests.metrics import MESSAGES, fetch_daily, write_mapping
 from tests.shards import DAY
@@ -207,7 +207,7 @@ def test_what_nobody_needs_any_more_is_forgotten(desk: Desk, dynamo: Dynamo):
 
 def test_mappings_that_change_under_it_end_it_with_a_line_for_people(desk: Desk, dynamo: Dynamo, tmp_path: Path):
     def change() -> None:
-        from pgproof.metrics.mapping import read_mappings
+        from pgproof.metrics.mappings.mapping import read_mappings
 
         write_mapping(
             tmp_path, "messages", MESSAGES.format(table=dynamo.name) + "\n[metric.again]\nby = ['user_uuid']\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgproof.metrics.stream import Trimmed
+from pgproof.metrics.streams.stream import Trimmed
 from tests.following import Desk, at_desk, messages
 from tests.shards import DAY
 from tests.streams import Dynamo

@@ -20,13 +20,14 @@ import psycopg
 import pytest
 
 from pgproof.errors import CloudError, SettingsError
-from pgproof.metrics import handler, invocation
-from pgproof.metrics.adopt import adopt
+from pgproof.metrics import handler
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.engine import Engine
 from pgproof.metrics.feed import open_feeds
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import begin_epoch, end_scan, fetch_source
+from pgproof.metrics.function import invocation
+from pgproof.metrics.function.engine import Engine
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mirror.source import begin_epoch, end_scan, fetch_source
+from pgproof.metrics.reading.scan import Scan
 from pgproof.pg.conninfo import read_conninfo, url
 from pgproof.pg.database import connect
 from pgproof.settings import read_settings
@@ -356,7 +357,7 @@ def test_records_of_a_stream_that_is_not_followed_are_kept_at_lambda_and_change_
 
 
 def test_an_epoch_that_begins_in_the_midst_of_a_batch_gets_the_batch_again(town: Town, monkeypatch: pytest.MonkeyPatch):
-    from pgproof.metrics import engine
+    from pgproof.metrics.function import engine
 
     def begins(_: Any, source: Any) -> tuple[str, ...]:
         if source.epoch == 1:

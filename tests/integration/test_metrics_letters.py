@@ -9,13 +9,13 @@ import pytest
 from psycopg.types.json import Json
 
 from pgproof.errors import SettingsError
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.intake import take_in
-from pgproof.metrics.letters import Retried, retry
-from pgproof.metrics.mapping import Mapping
-from pgproof.metrics.mirror import sweep
-from pgproof.metrics.record import read_item, read_record
-from pgproof.metrics.source import begin_epoch, end_scan, fetch_source
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import Mapping
+from pgproof.metrics.mirror.intake import take_in
+from pgproof.metrics.mirror.letters import Retried, retry
+from pgproof.metrics.mirror.mirror import sweep
+from pgproof.metrics.mirror.record import read_item, read_record
+from pgproof.metrics.mirror.source import begin_epoch, end_scan, fetch_source
 from pgproof.pg.database import connect
 from tests.dynamo import typed
 from tests.lambdas import arn, message, record

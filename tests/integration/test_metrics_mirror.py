@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgproof.metrics.facts import Facts
-from pgproof.metrics.mirror import prune, sweep
-from pgproof.metrics.record import Change
-from pgproof.metrics.source import Source
+from pgproof.metrics.mappings.facts import Facts
+from pgproof.metrics.mirror.mirror import prune, sweep
+from pgproof.metrics.mirror.record import Change
+from pgproof.metrics.mirror.source import Source
 from tests.counting import Order, add_source, change, daily, merge_all, open_mirror
 
 KEPT = """

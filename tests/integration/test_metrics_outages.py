@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from pgproof.errors import CloudError
-from pgproof.metrics.stream import Pace
+from pgproof.metrics.streams.stream import Pace
 from tests.following import Desk, Enough, at_desk, messages, until
 from tests.streams import Dynamo
 
@@ -109,7 +109,7 @@ def test_a_connection_that_is_lost_is_made_anew(desk: Desk, dynamo: Dynamo):
 def test_a_deadlock_is_no_outage(desk: Desk, dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch):
     failures = iter([psycopg.errors.DeadlockDetected("as asked"), psycopg.errors.SerializationFailure("as asked")])
     taking = _patient(failures)
-    monkeypatch.setattr("pgproof.metrics.sync.hold_shard", taking)
+    monkeypatch.setattr("pgproof.metrics.streams.sync.hold_shard", taking)
     messages(dynamo, 1)
 
     desk.catch_up()
@@ -119,7 +119,7 @@ def test_a_deadlock_is_no_outage(desk: Desk, dynamo: Dynamo, monkeypatch: pytest
 
 
 def _patient(failures: Iterator[Exception]) -> Any:
-    from pgproof.metrics.shard import hold_shard
+    from pgproof.metrics.streams.shard import hold_shard
 
     def hold(*arguments: Any) -> Any:
         if error := next(failures, None):

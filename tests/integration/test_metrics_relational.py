@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from pgproof.errors import SettingsError
-from pgproof.metrics.adopt import adopt
-from pgproof.metrics.mapping import Mapping, read_mappings
-from pgproof.metrics.relational import fetch_counted, refresh_all, refresh_due
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mappings.relational import fetch_counted, refresh_all, refresh_due
 from pgproof.pg.database import connect
 from tests.metrics import fetch_daily, install, write_mapping
 

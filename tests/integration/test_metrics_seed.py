@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from pgproof.errors import CloudError, DestructionRefused, SettingsError, SqlFileError
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.mapping import read_mappings
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mappings.shapes import check_items
 from pgproof.metrics.seeding import Demo, read_demos, seed
-from pgproof.metrics.shapes import check_items
 from tests.dynamo import connect_aws, make_table, moto_server
 
 ROOT = Path(__file__).parent.parent.parent

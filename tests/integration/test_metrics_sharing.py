@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pgproof.metrics import stream, sync
-from pgproof.metrics.shard import Shard
-from pgproof.metrics.source import EpochOver
+from pgproof.metrics.mirror.source import EpochOver
+from pgproof.metrics.streams import stream, sync
+from pgproof.metrics.streams.shard import Shard
 from tests.following import Desk, at_desk, messages
 from tests.streams import Dynamo
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pgproof.metrics import sync
-from pgproof.metrics.record import read_record
-from pgproof.metrics.stream import Trimmed
+from pgproof.metrics.mirror.record import read_record
+from pgproof.metrics.streams import sync
+from pgproof.metrics.streams.stream import Trimmed
 from tests.following import Desk, at_desk, messages
 from tests.streams import ITERATOR_LIVES, Dynamo
 

@@ -7,10 +7,10 @@ import pytest
 
 from pgproof.metrics.aws import Aws
 from pgproof.metrics.feed import open_feeds
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import fetch_source
-from pgproof.metrics.stream import Pace
-from pgproof.metrics.sync import Sync
+from pgproof.metrics.mirror.source import fetch_source
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.stream import Pace
+from pgproof.metrics.streams.sync import Sync
 from pgproof.pg.database import connect
 from tests.dynamo import connect_aws, delete, make_table, moto_server, put
 from tests.metrics import fetch_daily, fetch_from_scratch, install, read_messages

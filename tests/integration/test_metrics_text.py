@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgproof.metrics.item import normalize, to_text
+from pgproof.metrics.mirror.item import normalize, to_text
 from pgproof.pg.database import connect
 from tests.items import ITEMS, meaning, nest, restore
 

@@ -8,17 +8,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from pgproof.metrics.adopt import adopt
 from pgproof.metrics.aws import Aws
-from pgproof.metrics.difference import Difference
 from pgproof.metrics.feed import Feed, open_feeds
-from pgproof.metrics.mapping import read_mappings
-from pgproof.metrics.relational import refresh_all
-from pgproof.metrics.scan import Scan
-from pgproof.metrics.source import fetch_source
-from pgproof.metrics.stream import Pace
-from pgproof.metrics.sync import Sync
-from pgproof.metrics.verify import Verdict, verify_counted, verify_table
+from pgproof.metrics.mappings.adopt import adopt
+from pgproof.metrics.mappings.mapping import read_mappings
+from pgproof.metrics.mappings.relational import refresh_all
+from pgproof.metrics.mirror.source import fetch_source
+from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.stream import Pace
+from pgproof.metrics.streams.sync import Sync
+from pgproof.metrics.verifying.difference import Difference
+from pgproof.metrics.verifying.verify import Verdict, verify_counted, verify_table
 from pgproof.pg.database import connect
 from tests.dashboards import order, read_orders
 from tests.dynamo import connect_aws, delete, make_table, moto_server, put

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pgproof.metrics.facts import NO_FACTS, dig, find_facts
-from pgproof.metrics.item import normalize
-from pgproof.metrics.mapping import Mapping, read_mappings
+from pgproof.metrics.mappings.facts import NO_FACTS, dig, find_facts
+from pgproof.metrics.mappings.mapping import Mapping, read_mappings
+from pgproof.metrics.mirror.item import normalize
 from tests.items import ITEMS
 from tests.metrics import write_mapping
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from pgproof.metrics.figures import BARS, PLAIN_BARS, add, ago, change, number, short, sparkline
+from pgproof.metrics.dashboard.figures import BARS, PLAIN_BARS, add, ago, change, number, short, sparkline
 
 
 def test_a_sum_of_numbers_of_38_digits_has_all_of_them():

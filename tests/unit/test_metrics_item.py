@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgproof.metrics.item import Malformed, key_of, normalize, number_text, to_number, to_text
-from pgproof.metrics.record import to_json
+from pgproof.metrics.mirror.item import Malformed, key_of, normalize, number_text, to_number, to_text
+from pgproof.metrics.mirror.record import to_json
 from tests.items import ITEMS, NUMBERS, SCALARS, meaning, nest, restore
 
 patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a machine may be busy

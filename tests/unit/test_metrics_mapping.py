@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgproof.errors import SettingsError, SqlFileError
-from pgproof.metrics.mapping import Mapping, fingerprint, read_mapping, read_mappings
-from pgproof.metrics.moment import Calendar
+from pgproof.metrics.mappings.mapping import Mapping, fingerprint, read_mapping, read_mappings
+from pgproof.metrics.mappings.moment import Calendar
 from pgproof.tomltext import Part
 from tests.metrics import MESSAGES, write_mapping
 

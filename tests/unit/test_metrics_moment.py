@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pgproof.metrics.item import Malformed
-from pgproof.metrics.moment import Calendar
+from pgproof.metrics.mappings.moment import Calendar
+from pgproof.metrics.mirror.item import Malformed
 
 UTC, TORONTO, AUCKLAND = (ZoneInfo(name) for name in ("UTC", "America/Toronto", "Pacific/Auckland"))
 

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pgproof.metrics.dashboard import Dashboard, Day
-from pgproof.metrics.page import to_html
-from pgproof.metrics.plot import find_ticks, tick_texts
+from pgproof.metrics.dashboard.dashboard import Dashboard, Day
+from pgproof.metrics.dashboard.page import to_html
+from pgproof.metrics.dashboard.plot import find_ticks, tick_texts
 from tests.dashboards import HOSTILE, NOW, by_hand
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pgproof.metrics.intake import plain
-from pgproof.metrics.item import Malformed
-from pgproof.metrics.record import Change, moment_of, read_item, read_record, sequence_of, to_json
+from pgproof.metrics.mirror.intake import plain
+from pgproof.metrics.mirror.item import Malformed
+from pgproof.metrics.mirror.record import Change, moment_of, read_item, read_record, sequence_of, to_json
 from tests.lambdas import arn, message, record
 
 KEYS = ("pk", "sk")

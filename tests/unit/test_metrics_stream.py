@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pgproof.errors import CloudError
-from pgproof.metrics.shard import Shard
-from pgproof.metrics.stream import Reader, Trimmed, fetch_stream_shards
+from pgproof.metrics.streams.shard import Shard
+from pgproof.metrics.streams.stream import Reader, Trimmed, fetch_stream_shards
 from tests.shards import most_within
 from tests.streams import ITERATOR_LIVES, Dynamo
 

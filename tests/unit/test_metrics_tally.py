@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pgproof.metrics.sync import Progress
-from pgproof.metrics.tally import Tally
+from pgproof.metrics.streams.sync import Progress
+from pgproof.metrics.streams.tally import Tally
 from pgproof.tasks.metrics import Reporter
 from pgproof.tasks.screen import PlainScreen
 from tests.clock import Clock

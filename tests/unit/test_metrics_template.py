@@ -9,7 +9,7 @@ from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 from cfnlint.decode import decode_str  # type: ignore[import-untyped]
 
 from pgproof.errors import SettingsError
-from pgproof.metrics.template import compile_template
+from pgproof.metrics.function.template import compile_template
 
 TABLE = "cruddur-messages"
 NEVER_NARROWER = {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}

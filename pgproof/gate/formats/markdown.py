@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration, many
 from pgproof.gate.formats.plain import in_order, is_pasted, split_code
-from pgproof.markup import visible
 from pgproof.gate.formats.statements import make_rows, tabulate
 from pgproof.gate.formats.verdict import SIGNS, give_verdict
 from pgproof.gate.proof import Live
+from pgproof.markup import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pgproof.gate.formats.page.layout import Box
-    from pgproof.markup import Markup
     from pgproof.gate.formats.page.tables import Column, Drawing, Link, State
+    from pgproof.markup import Markup
 
 SIGNS: Mapping[State, str] = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~", "same": ""}
 WORDS: Mapping[State, str] = {"added": "added", "removed": "dropped", "changed": "changed", "same": "as it was"}

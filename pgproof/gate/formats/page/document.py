@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration
 from pgproof.gate.formats.page.findings import show_findings, show_notes
-from pgproof.markup import element, join
 from pgproof.gate.formats.page.seen import show_live, show_schema
 from pgproof.gate.formats.verdict import SIGNS, give_verdict
 from pgproof.gate.proof import Live, SchemaChange
+from pgproof.markup import element, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pgproof.markup import Markup
     from pgproof.gate.proof import Proof, Report
+    from pgproof.markup import Markup
 
 _HERE = Path(__file__).parent
 

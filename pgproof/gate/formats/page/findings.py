@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import many
 from pgproof.gate.formats.page.details import show_details
-from pgproof.markup import element, join
 from pgproof.gate.formats.plain import in_order, is_pasted, split_code
+from pgproof.markup import element, join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pgproof.gate.finding import Finding
-    from pgproof.markup import Markup
     from pgproof.gate.proof import Report
+    from pgproof.markup import Markup
 
 _SIGNS = {"error": "✗", "warning": "!", "note": "i"}
 

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration, lock_mode, many
 from pgproof.gate.formats.page.diagram import SIGNS, WORDS, draw_tables
-from pgproof.markup import element, join
 from pgproof.gate.formats.page.tables import read_drawing
 from pgproof.gate.formats.page.timeline import draw_traffic
 from pgproof.gate.formats.statements import make_rows, tabulate
 from pgproof.gate.measuring.meetings import IDLE
+from pgproof.markup import element, join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pgproof.markup import Markup
     from pgproof.gate.formats.page.tables import State
     from pgproof.gate.formats.statements import Row
     from pgproof.gate.measuring.traffic import Traffic
     from pgproof.gate.proof import Live, SchemaChange
+    from pgproof.markup import Markup
     from pgproof.pg.catalog import Difference
 
 _NAMED = 200  # differences in a list, waits in a table

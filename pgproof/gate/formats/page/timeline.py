@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgproof.gate.figures import duration, lock_mode, many, one_line
-from pgproof.markup import element
 from pgproof.gate.formats.statements import MODES
+from pgproof.markup import element
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pgproof.markup import Markup
     from pgproof.gate.measuring.traffic import Traffic, Wait
+    from pgproof.markup import Markup
 
 _LEFT, _RIGHT, _TOP = 250, 24, 34
 _WIDTH, _ROW, _BAR, _SLIM = 960, 26, 16, 5

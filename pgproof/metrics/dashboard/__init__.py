@@ -1,0 +1,1 @@
+"""Metrics in, what people see of them out."""

@@ -1,0 +1,1 @@
+"""What DynamoDB's tables hold, in Postgres."""

@@ -1,0 +1,1 @@
+"""Whole tables in, mirrors of them out."""

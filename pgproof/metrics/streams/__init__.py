@@ -1,0 +1,1 @@
+"""DynamoDB's streams in, mirrors brought up to them out."""

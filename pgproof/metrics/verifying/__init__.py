@@ -1,0 +1,1 @@
+"""Mirrors and metrics in, where they are not right out."""
