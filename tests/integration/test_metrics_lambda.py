@@ -417,6 +417,20 @@ def test_metrics_of_the_databases_own_tables_follow_and_their_failure_costs_no_r
     assert fetch_daily(town.connection)["messages", "2026-01-01", "{}"] == 2
 
 
+def test_a_function_forgets_items_that_are_gone_for_two_days_and_no_others(town: Town):
+    deliver(*(record(STREAM, number, message(number)) for number in (1, 2, 3)))
+    deliver(*(record(STREAM, number, message(number), name="REMOVE") for number in (4, 5)))
+    town.connection.execute(
+        "UPDATE pgproof_metrics.item SET changed_at = now() - interval '3 days' WHERE sequence <> 5"
+    )
+    invocation.kept.engine.close()
+    del invocation.kept.engine
+
+    deliver(record(STREAM, 6, message(6)))
+
+    assert town.rows("SELECT sequence::int FROM pgproof_metrics.item ORDER BY 1") == [(1,), (2,), (3,), (5,), (6,)]
+
+
 # Settings
 
 

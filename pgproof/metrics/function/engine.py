@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from pgproof.metrics.function.arn import StreamArn, read_stream_arn
 from pgproof.metrics.mappings.mapping import fingerprint
 from pgproof.metrics.mirror.intake import take_in
 from pgproof.metrics.mirror.keys import fetch_keys
+from pgproof.metrics.mirror.mirror import prune
 from pgproof.metrics.mirror.record import read_record
 from pgproof.metrics.mirror.source import EpochOver, fetch_source, hold
 from pgproof.pg.conninfo import read_conninfo
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pgproof.settings import Settings
 
 _TRIES = 5
+_PRUNES_EVERY = 600.0  # seconds
 _AGAIN = (EpochOver, psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 # A function sleeps between invocations, and its connection may be gone when it wakes: a NAT gateway forgets it, and
 # without this the first statement waits for a quarter of an hour.
@@ -70,6 +73,7 @@ class Engine:
     settings: Settings
     mappings: Sequence[Mapping]
     _connection: Connection[Any] | None = field(default=None, repr=False)
+    _prunes_at: float = field(default=0.0, repr=False)
 
     def take(self, stream: str, records: Sequence[Map[str, Any]]) -> Taken:
         """Bring the mirror up to records of one stream, in one transaction.
@@ -88,7 +92,7 @@ class Engine:
         return self._take(stream, records)
 
     def refresh(self) -> None:
-        """Have metrics of this database's own tables counted, if that was not done for a minute.
+        """Have this database's own tables counted, and forget items that are long gone; each now and then.
 
         Raises:
             PgproofError: Postgres refuses.
@@ -98,6 +102,11 @@ class Engine:
 
         if any(each.store == "postgres" for each in self.mappings):
             refresh_due(self._connect(), self.mappings)
+        if time.monotonic() >= self._prunes_at:
+            self._prunes_at = time.monotonic() + _PRUNES_EVERY
+            connection = self._connect()
+            for table in sorted({each.table for each in self.mappings if each.store == "dynamodb"}):
+                prune(connection, fetch_source(connection, table))
 
     def close(self) -> None:
         """Leave the connection, and what was known of where it leads: a password may have been changed meanwhile."""
