@@ -14,8 +14,6 @@ MOST_BYTES = 1_000_000
 Record = dict[str, Any]
 """A record, as GetRecords gives it."""
 
-_ids = count(1)
-
 
 @dataclass
 class Shard:
@@ -69,6 +67,7 @@ class Stream:
         self.arn = arn
         self.shards: dict[str, Shard] = {}
         self._clock = clock
+        self._ids = (f"shardId-{arn.rpartition('/')[2]:0>10}{number:010}" for number in count(1))
         for each in range(shards):
             self._open(None, each / shards, (each + 1) / shards)
 
@@ -122,7 +121,7 @@ class Stream:
                 self.lose(each.id)
 
     def _open(self, parent: str | None, low: float, high: float) -> str:
-        shard = Shard(f"shardId-{next(_ids):020}", parent, low, high)
+        shard = Shard(next(self._ids), parent, low, high)
         self.shards[shard.id] = shard
         return shard.id
 
