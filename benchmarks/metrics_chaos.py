@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tests.chaos.broken import Broken
 
 _DATABASE = "pgproof_chaos"
-_LOOP = {"seed": 17, "length": 10}
+_LOOP = {"seed": 58, "length": 16}
 
 
 @dataclass(frozen=True)

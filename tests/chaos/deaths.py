@@ -60,10 +60,10 @@ class Deaths:
         chance, wrong, history = dice(seed), list[str](), seed * 1000
         while kills > 0:
             history += 1
-            run = self._begin(history, 40)
+            run = self._begin(history, 20)
             died = Outcome(0, 0, killed=False)
             for _ in range(chance.randint(1, 4)):
-                died = self._run(replace(run, kill_at=chance.randint(1, 250), position=died.position))
+                died = self._run(replace(run, kill_at=chance.randint(1, 150), position=died.position))
                 kills -= died.killed
             wrong += self._rescue(run, f"history {history}")
         return wrong

@@ -48,7 +48,13 @@ NO_PACE = Pace(interval=0, listing=0, rest=0, sleep=lambda _: None)
 
 _list = partial(fetch_stream_shards, pace=NO_PACE)
 
-EMPTY = "DELETE FROM pgproof_metrics.source; DELETE FROM pgproof_metrics.daily; DELETE FROM pgproof_metrics.member"
+# Without JIT: what is asked after each step is cheap, and estimated to be dear.
+EMPTY = """
+SET jit = off;
+DELETE FROM pgproof_metrics.source;
+DELETE FROM pgproof_metrics.daily;
+DELETE FROM pgproof_metrics.member;
+"""
 _TIME_PASSES = """
 UPDATE pgproof_metrics.shard SET since = since - %(by)s, listed_at = listed_at - %(by)s;
 UPDATE pgproof_metrics.source SET scan_began_at = scan_began_at - %(by)s;

@@ -30,9 +30,9 @@ def cruddur(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def add(project: Project, up: str, down: str) -> None:
-    project.write("migrations/0014_change.sql", up)
-    project.write("migrations/0014_change.rollback.sql", down)
-    project.write("migrations/HEAD", "0014_change\n")
+    project.write("migrations/9999_change.sql", up)
+    project.write("migrations/9999_change.rollback.sql", down)
+    project.write("migrations/HEAD", "9999_change\n")
 
 
 def test_a_new_column_of_cruddur_may_merge(cruddur: Project):
@@ -47,5 +47,5 @@ def test_a_column_that_cruddur_reads_may_not_go(cruddur: Project):
     done = cruddur.run("gate", "--base=main", "--rows=1000")
 
     assert done.returncode == 1
-    assert "migrations/0014_change.sql:1: PG201" in done.stdout
+    assert "migrations/9999_change.sql:1: PG201" in done.stdout
     assert "users.profile" in done.stdout

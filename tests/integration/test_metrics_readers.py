@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgproof.metrics.function import engine
 from pgproof.metrics.function.engine import Engine
 from pgproof.metrics.streams import stream, sync
 from pgproof.settings import Settings
@@ -57,6 +58,7 @@ def test_three_readers_of_the_same_shards_and_lambda_bring_it_to_the_same_end(
         sync, "try_take", lambda *_: True
     )  # the lock that shares shards out is not what safety rests on
     monkeypatch.setattr(stream, "_MOST", 4)
+    monkeypatch.setattr(engine, "_AGAIN", ())  # a deadlock would be tried again, and not be seen
     desk.connection.execute(NO_WAY_BACK)
     write(desk.dynamo, dice(1), 20)
     desk.read_all()
@@ -64,19 +66,18 @@ def test_three_readers_of_the_same_shards_and_lambda_bring_it_to_the_same_end(
     records = records_of(desk.dynamo)
 
     def bring(seed: int) -> None:
-        engine, chance = Engine(replace(settings, url=desk.database), desk.feed.mappings), dice(seed)
-        for _ in range(30):
-            engine.take(desk.dynamo.stream.arn, chance.choices(records, k=8))
-        engine.close()
+        chance = dice(seed)
+        with closing(Engine(replace(settings, url=desk.database), desk.feed.mappings)) as bringing:
+            for _ in range(30):
+                bringing.take(desk.dynamo.stream.arn, chance.choices(records, k=60))
 
     readers: list[Callable[[], None]] = [desk.sync().catch_up for _ in range(3)]
-    with ThreadPoolExecutor(4) as pool:
-        for each in [*map(pool.submit, readers), pool.submit(bring, 3)]:
+    with ThreadPoolExecutor(5) as pool:
+        for each in [*map(pool.submit, readers), pool.submit(bring, 3), pool.submit(bring, 4)]:
             each.result()
     desk.catch_up()
 
     desk.check()
-    assert all(each.news is not None for each in desk.progress)
     assert sum(each.records for each in desk.progress) >= len(records)
 
 
