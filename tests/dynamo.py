@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import boto3
@@ -20,10 +21,12 @@ def moto_server() -> Iterator[str]:
     """Run moto's server on a free port of loopback; its URL."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield url
     finally:
+        urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()  # noqa: S310 - its tables are the whole process'
         server.stop()
 
 

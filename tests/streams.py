@@ -164,10 +164,17 @@ class Dynamo:
         return {"Table": table}
 
     def scan(
-        self, *, TableName: str, Segment: int = 0, TotalSegments: int = 1, ExclusiveStartKey: Item | None = None
+        self,
+        *,
+        TableName: str,
+        ConsistentRead: bool,
+        Segment: int = 0,
+        TotalSegments: int = 1,
+        ExclusiveStartKey: Item | None = None,
     ) -> dict[str, Any]:
         self._call("scan")
         assert TableName == self.name
+        assert ConsistentRead, "an item that is given as it was a moment ago: no record may be there to mend it"
         with self._lock:
             mine = sorted(key for key in self.items if crc32(key.encode()) % TotalSegments == Segment)
             after = self._key(ExclusiveStartKey) if ExclusiveStartKey else ""

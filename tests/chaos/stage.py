@@ -72,7 +72,7 @@ class Stage(Dynamo):
         self.go_on(len(self._script))
 
     def scan(self, **asked: Any) -> dict[str, Any]:
-        """Read as is read without ConsistentRead: each item may be what it was a moment ago."""
+        """Read worse than is asked for: each item may be what it was a moment ago."""
         self._call("scan")
         with self._lock:
             now, on_call = self.items, self.on_call

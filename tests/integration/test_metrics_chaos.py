@@ -15,7 +15,7 @@ from tests.chaos.script import LOSSES
 from tests.chaos.stage import TABLE
 from tests.metrics import SCHEMA, write_mapping
 
-HISTORIES = 8
+HISTORIES = 6
 ENOUGH = 60
 """Histories of which one shows a mistake; benchmarks/metrics_chaos.py says in how many of them each does."""
 

@@ -1,9 +1,10 @@
 """Following a table: whatever happens to its stream, to AWS or to Postgres, it is told in a line and gone on from."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -144,15 +145,18 @@ def test_an_epoch_that_somebody_else_begins_is_gone_on_in(desk: Desk, dynamo: Dy
 
 
 def test_a_table_that_somebody_else_reads_is_waited_for(desk: Desk, dynamo: Dynamo):
+    claims = ExitStack()
+
     def take() -> None:
         desk.connection.execute("UPDATE pgproof_metrics.source SET epoch = 2, phase = 'scanning'")
-        claim(desk.connection, desk.source())
+        claims.enter_context(claim(desk.connection, desk.source()))
         messages(dynamo, 1)
 
     def leave() -> None:
         desk.connection.execute("UPDATE pgproof_metrics.source SET phase = 'live'")
 
-    follow(desk, until(dynamo.pace, take, lambda: None, leave, lambda: None))
+    with claims:
+        follow(desk, until(dynamo.pace, take, lambda: None, leave, lambda: None))
 
     begun, waits, goes_on = desk.told
     assert begun == "messages: reading the whole table on"
@@ -248,7 +252,28 @@ def test_two_followers_that_find_a_loss_read_the_table_once(desk: Desk, dynamo: 
 def test_who_reads_once_does_not_wait_for_somebody_else(desk: Desk, dynamo: Dynamo):
     dynamo.disable()
     dynamo.enable()
-    claim(desk.connection, desk.source())
 
-    with pytest.raises(CloudError, match="is being read as a whole by pgproof, server process"):
+    with (
+        claim(desk.connection, desk.source()),
+        pytest.raises(CloudError, match="is being read as a whole by pgproof, server process"),
+    ):
         desk.catch_up()
+
+
+HELD = """
+SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
+
+
+def test_who_has_read_is_no_longer_in_the_way_of_who_comes_next(
+    desk: Desk, dynamo: Dynamo, monkeypatch: pytest.MonkeyPatch
+):
+    messages(dynamo, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Connection, "close", lambda _: None)  # as slow as a server may be to notice
+        with closing(desk.follower()) as follower:
+            follower.catch_up()
+        desk.read_all()
+
+        assert desk.connection.execute(HELD).fetchone() == (0,)

@@ -6,15 +6,18 @@ has lost records, or is another one: rows of an older epoch give way to any of a
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+import psycopg
 from psycopg.rows import class_row
 
 from pgproof.errors import CloudError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from psycopg import Connection
@@ -43,6 +46,7 @@ WHERE id = %s AND epoch = %s
 _REACH = "UPDATE pgproof_metrics.source SET exported_to = %s WHERE id = %s AND epoch = %s"
 _END = "UPDATE pgproof_metrics.source SET phase = 'live', scan_ended_at = now() WHERE id = %s AND epoch = %s"
 _CLAIM = "SELECT pg_try_advisory_lock(hashtextextended('pgproof reads all of it', %s))"
+_GIVE_BACK = "SELECT pg_advisory_unlock(hashtextextended('pgproof reads all of it', %s))"
 _HOLDER = """
 SELECT a.application_name, a.pid FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -99,19 +103,24 @@ def hold(connection: Connection[Any], source: Source) -> None:
         raise EpochOver(source.name)
 
 
-def claim(connection: Connection[Any], source: Source) -> None:
-    """Be the one who reads the whole table, until the session ends; not what safety rests on.
+@contextmanager
+def claim(connection: Connection[Any], source: Source) -> Iterator[None]:
+    """Be the one who reads the whole table; not what safety rests on.
 
     Raises:
         Taken: somebody else does.
     """
     row = connection.execute(_CLAIM, [source.id]).fetchone()
-    if row and row[0]:
-        return
-    holder = connection.execute(_HOLDER, [source.id]).fetchone()
-    who = f"{holder[0]}, server process {holder[1]}" if holder else "somebody else"
-    what = f"DynamoDB's table {source.name} is being read as a whole by {who}"
-    raise Taken(what, hint="wait for its end; if it is killed, `inv metrics.backfill` goes on")
+    if not (row and row[0]):
+        holder = connection.execute(_HOLDER, [source.id]).fetchone()
+        who = f"{holder[0]}, server process {holder[1]}" if holder else "somebody else"
+        what = f"DynamoDB's table {source.name} is being read as a whole by {who}"
+        raise Taken(what, hint="wait for its end; if it is killed, `inv metrics.backfill` goes on")
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):  # a session that is closed holds it for a moment longer, to those who come next
+            connection.execute(_GIVE_BACK, [source.id])
 
 
 def begin_epoch(

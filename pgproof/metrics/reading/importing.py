@@ -71,8 +71,7 @@ class Import:
         stream = self.feed.table.need_stream()
         if not stream.startswith(f"{self.export.table}/"):
             raise CloudError(f"the export is of {self.export.table}, and not of {stream.partition('/stream/')[0]}")
-        with closing(self.feed.connect()) as connection:
-            claim(connection, source)
+        with closing(self.feed.connect()) as connection, claim(connection, source):
             source = self._begin(connection, source, stream, again=again)
             parts = fetch_segments(connection, source)
             tally = Tally(sum(each.items for each in parts), self.notify)

@@ -6,6 +6,7 @@ the whole table is read anew.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from pgproof.metrics.mappings.mapping import fingerprint
 from pgproof.metrics.mirror.mirror import prune
 from pgproof.metrics.mirror.source import EpochOver, Taken, fetch_source, need_live
 from pgproof.metrics.reading.scan import Scan
+from pgproof.metrics.streams.shard import leave_all
 from pgproof.metrics.streams.stream import Pace, Trimmed
 from pgproof.metrics.streams.sync import Sync
 from pgproof.metrics.table import StreamOff, fetch_table
@@ -69,6 +71,8 @@ class Follower:
     def close(self) -> None:
         """Hang up; shards that were read are left to others."""
         if self._connection:
+            with suppress(psycopg.Error):
+                leave_all(self._connection)
             self._connection.close()
         self._connection = None
 

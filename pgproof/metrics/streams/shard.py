@@ -50,6 +50,7 @@ WHERE source = %s AND id = %s
 """
 _FORGET = "DELETE FROM pgproof_metrics.shard WHERE source = %s"
 _TAKE = "SELECT pg_try_advisory_lock(hashtextextended(%s, %s))"
+_LEAVE_ALL = "SELECT pg_advisory_unlock_all()"
 _LEAVE = "SELECT pg_advisory_unlock(hashtextextended(%s, %s))"
 
 
@@ -131,6 +132,11 @@ def try_take(connection: Connection[Any], source: Source, id: str) -> bool:
 def leave(connection: Connection[Any], source: Source, id: str) -> None:
     """Let others read a shard."""
     connection.execute(_LEAVE, [id, source.id])
+
+
+def leave_all(connection: Connection[Any]) -> None:
+    """Let others read all shards that this session reads; one that is only closed holds them for a moment longer."""
+    connection.execute(_LEAVE_ALL)
 
 
 def _whole(shard: Shard) -> Shard:
