@@ -26,7 +26,7 @@ ONCE = {
     "test_stubs.py": "what mypy says to a module; the types in it: test_shape.py, test_pythontype.py",
     "test_cache_crowds.py": "callers in one process; what a fetch writes: test_cache_races*.py, test_cache_answers.py",
     "test_cache_histories.py": "the checker, and many histories; the races themselves: test_cache_races*.py",
-    "test_metrics_kill.py": "processes of ours that are killed; what is left of their transactions: test_metrics_chaos.py",
+    "test_metrics_kill.py": "processes of ours, killed; what is left of their transactions: test_metrics_chaos.py",
     "test_momento.py": "faults of Momento; Postgres as the one that fails: cache_failures/test_postgres.py",
 }
 """Files, and why."""
