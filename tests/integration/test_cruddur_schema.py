@@ -11,6 +11,8 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
+from pgproof.cache import watching as cache
+from pgproof.metrics import feed as metrics
 from pgproof.pg.catalog import diff, fetch_catalog
 from pgproof.pg.database import drop, ensure_created
 from pgproof.pg.sweep import fetch_findings
@@ -522,3 +524,10 @@ def test_the_order_of_the_files_is_not_the_order_of_time_or_key(connection):
 
     assert stored != sorted(stored)
     assert stored != sorted(stored, key=lambda row: row[1])
+
+
+@pytest.mark.parametrize("tables", [cache.SCHEMA, metrics.SCHEMA], ids=["cache", "metrics"])
+def test_cruddurs_migrations_make_the_tables_that_the_product_has_now(tables: Path):
+    text = tables.read_text(encoding="utf-8")
+
+    assert [each.name for each in MIGRATIONS if text in each.read_text(encoding="utf-8")] != []
