@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from pgproof.metrics.feed import Feed, open_feeds
 from pgproof.metrics.mirror.item import normalize, to_text
@@ -100,3 +102,14 @@ def messages(dynamo: Dynamo, *numbers: int, day: str = "2026-01-01") -> None:
 def at_desk(database: str, root: Path, dynamo: Dynamo) -> Iterator[Desk]:
     with ExitStack() as stack:
         yield Desk(database, root, dynamo, stack)
+
+
+def follow(desk: Desk, pace: Pace) -> None:
+    """Follow until the pace has had enough."""
+    with closing(desk.follower(pace=pace)) as follower, pytest.raises(Enough):
+        follower.run()
+
+
+def down(dynamo: Dynamo) -> EndpointConnectionError:
+    """What boto3 says where nobody answers."""
+    return EndpointConnectionError(endpoint_url=f"https://{dynamo.name}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodbstreams import DynamoDBStreamsClient
     from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
 
     from pgproof.settings import Settings
 
@@ -107,21 +108,8 @@ def open_aws(settings: Settings, *, attempts: int | None = ATTEMPTS, notify: Cal
         SettingsError: boto3 is not installed; or the target is prod, and requests would not go to AWS.
         CloudError: no region.
     """
-    try:
-        import boto3
-        import stamina  # noqa: F401 - `ask` needs it: now is the time to say that it is missing
-        from botocore.config import Config
-    except ImportError as error:
-        raise SettingsError(f"{error.name} is not installed", hint="pip install 'pgproof[aws]'") from error
-    config = Config(retries=_NO_RETRIES, connect_timeout=5, read_timeout=60, max_pool_connections=32)  # type: ignore[arg-type]
-    try:
-        tables = boto3.client("dynamodb", config=config)
-        streams = boto3.client("dynamodbstreams", config=config)
-    except Exception as error:
-        raise explain(error) from error
-    if settings.target == "prod":
-        for client in (tables, streams):
-            refuse_elsewhere(client.meta.endpoint_url)
+    tables: DynamoDBClient = _open_client(settings, "dynamodb")
+    streams: DynamoDBStreamsClient = _open_client(settings, "dynamodbstreams")
     return Aws(tables, streams, attempts, notify)
 
 
@@ -129,18 +117,9 @@ def open_s3(settings: Settings) -> S3Client:
     """Open a client of S3, where exports are.
 
     Raises:
-        SettingsError, CloudError: as `open_aws`, which comes first.
+        SettingsError, CloudError: as `open_aws`.
     """
-    import boto3
-    from botocore.config import Config
-
-    config = Config(retries=_NO_RETRIES, connect_timeout=5, read_timeout=60)  # type: ignore[arg-type]
-    try:
-        client = boto3.client("s3", config=config)
-    except Exception as error:
-        raise explain(error) from error
-    if settings.target == "prod":
-        refuse_elsewhere(client.meta.endpoint_url)
+    client: S3Client = _open_client(settings, "s3")
     return client
 
 
@@ -151,27 +130,37 @@ def fetch_secret(settings: Settings) -> str:
         SettingsError: as `open_aws`.
         CloudError: AWS refused, or was not reached; or the secret is no text.
     """
+    client: SecretsManagerClient = _open_client(settings, "secretsmanager", connect_timeout=3, read_timeout=5)
+    import stamina
+
     try:
-        import boto3
-        import stamina
-        from botocore.config import Config
-    except ImportError as error:
-        raise SettingsError(f"{error.name} is not installed", hint="pip install 'pgproof[aws]'") from error
-    config = Config(retries=_NO_RETRIES, connect_timeout=3, read_timeout=5)  # type: ignore[arg-type]
-    try:
-        client = boto3.client("secretsmanager", config=config)
-        if settings.target == "prod":
-            refuse_elsewhere(client.meta.endpoint_url)
         for attempt in stamina.retry_context(on=is_transient, attempts=3, timeout=None):
             with attempt:
                 said = client.get_secret_value(SecretId=settings.secret)
-    except SettingsError:
-        raise
     except Exception as error:
         raise explain(error) from error
     if "SecretString" not in said:
         raise CloudError(f"the secret {settings.secret} is binary", hint="it has to be text: JSON, as RDS writes it")
     return said["SecretString"]
+
+
+def _open_client(settings: Settings, service: str, *, connect_timeout: float = 5, read_timeout: float = 60) -> Any:  # noqa: ANN401 - of that service
+    """Open a client; errors as of `open_aws`."""
+    try:
+        import boto3
+        import stamina  # noqa: F401 - who asks needs it: now is the time to say that it is missing
+        from botocore.config import Config
+    except ImportError as error:
+        raise SettingsError(f"{error.name} is not installed", hint="pip install 'pgproof[aws]'") from error
+    timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
+    config = Config(retries=_NO_RETRIES, max_pool_connections=32, **timeouts)  # type: ignore[arg-type]
+    try:
+        client = boto3.client(service, config=config)  # type: ignore[call-overload]
+    except Exception as error:
+        raise explain(error) from error
+    if settings.target == "prod":
+        refuse_elsewhere(client.meta.endpoint_url)
+    return client
 
 
 def refuse_elsewhere(endpoint: str) -> None:

@@ -19,6 +19,7 @@ from pgproof.pg.database import connect, drop, ensure_created
 from pgproof.pg.server import choose_server
 from pgproof.seeds import load, read_seeds
 from pgproof.settings import read_settings
+from tests.browser import PROGRAM, Browser, open_browser
 
 BIN = Path(sys.executable).parent
 PATIENCE = 60  # seconds until a hanging program is ended: far more than it ever needs
@@ -175,3 +176,15 @@ def full_shop(shop: Project) -> Project:
         migrate(connection, read_folder(settings.migrations), settings)
         load(connection, read_seeds(settings.seeds))
     return shop
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("browser")
+    if not PROGRAM:
+        why = "there is no chromium; Debian's package of that name brings it"
+        if read_settings(folder).ci:
+            pytest.fail(why)
+        pytest.skip(why)
+    with open_browser(folder) as browser:
+        yield browser

@@ -8,13 +8,12 @@ import pytest
 
 from pgproof.gate.formats.page.document import to_html
 from pgproof.gate.formats.rooted import seen_from
-from pgproof.settings import read_settings
-from tests.browser import PROGRAM, Browser, open_browser
 from tests.gate_reports import REPORT, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.browser import Browser
 
 PHONE, DESK = 360, 1200
 _READABLE = """(() => {
@@ -37,18 +36,6 @@ _READABLE = """(() => {
     }
     return poor;
 })()"""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder = tmp_path_factory.mktemp("browser")
-    if not PROGRAM:
-        why = "there is no chromium; Debian's package of that name brings it"
-        if read_settings(folder).ci:
-            pytest.fail(why)
-        pytest.skip(why)
-    with open_browser(folder) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

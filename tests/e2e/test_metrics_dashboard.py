@@ -15,8 +15,7 @@ from pgproof.metrics.mappings.adopt import adopt
 from pgproof.metrics.mappings.mapping import read_mappings
 from pgproof.metrics.mirror.source import fetch_source
 from pgproof.metrics.reading.scan import Scan
-from pgproof.settings import read_settings
-from tests.browser import PROGRAM, Browser, open_browser
+from tests.browser import Browser
 from tests.dashboards import HOSTILE, by_hand, mirror, order, read_orders
 from tests.dynamo import KEYS, connect_aws, make_table, moto_server, put
 from tests.e2e.conftest import Project
@@ -168,18 +167,6 @@ def test_verify_says_equal_or_exits_with_what_is_not(full_shop: Project, aws: Aw
         }
     ]
     assert "did you mean" in full_shop.refuse("metrics.verify", "--table", table[:-1], **environ)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder = tmp_path_factory.mktemp("browser")
-    if not PROGRAM:
-        why = "there is no chromium; Debian's package of that name brings it"
-        if read_settings(folder).ci:
-            pytest.fail(why)
-        pytest.skip(why)
-    with open_browser(folder) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

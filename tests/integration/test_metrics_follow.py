@@ -6,15 +6,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from pgproof.errors import CloudError, SettingsError
 from pgproof.metrics.mappings.adopt import adopt
 from pgproof.metrics.mirror.source import claim
 from pgproof.metrics.reading.scan import Scan
 from pgproof.metrics.streams.follow import Follower
-from pgproof.metrics.streams.stream import Pace
-from tests.following import Desk, Enough, at_desk, messages, until
+from tests.following import Desk, at_desk, down, follow, messages, until
 from tests.metrics import MESSAGES, fetch_daily, write_mapping
 from tests.shards import DAY
 from tests.streams import Dynamo
@@ -32,15 +30,6 @@ def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
         messages(dynamo, 0)
         each.read_all()
         yield each
-
-
-def follow(desk: Desk, pace: Pace) -> None:
-    with closing(desk.follower(pace=pace)) as follower, pytest.raises(Enough):
-        follower.run()
-
-
-def down(dynamo: Dynamo) -> EndpointConnectionError:
-    return EndpointConnectionError(endpoint_url=f"https://{dynamo.name}")
 
 
 # reading anew

@@ -8,11 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from pgproof.errors import CloudError
-from pgproof.metrics.streams.stream import Pace
-from tests.following import Desk, Enough, at_desk, messages, until
+from tests.following import Desk, Enough, at_desk, down, follow, messages, until
 from tests.streams import Dynamo
 
 REFUSED = ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ValidationException"]
@@ -30,15 +28,6 @@ def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
         messages(dynamo, 0)
         each.read_all()
         yield each
-
-
-def follow(desk: Desk, pace: Pace) -> None:
-    with closing(desk.follower(pace=pace)) as follower, pytest.raises(Enough):
-        follower.run()
-
-
-def down(dynamo: Dynamo) -> EndpointConnectionError:
-    return EndpointConnectionError(endpoint_url=f"https://{dynamo.name}")
 
 
 def test_aws_that_is_down_is_waited_for_and_told_once(desk: Desk, dynamo: Dynamo):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from psycopg.rows import class_row, dict_row, tuple_row
 
 from pgproof.errors import SettingsError
 from pgproof.metrics.dashboard.figures import add
+from pgproof.metrics.mappings.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -207,8 +207,7 @@ def fetch_dashboard(
 def _need(known: Collection[str], names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known) or 'none'}"
+            hint = did_you_mean(name, known, f"there are {', '.join(known) or 'none'}")
             raise SettingsError(f"no metric is named {name}", hint=hint)
 
 

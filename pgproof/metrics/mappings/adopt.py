@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import tuple_row
 
-from pgproof.metrics.mappings.facts import NO_FACTS, Facts, find_facts
+from pgproof.metrics.mappings.facts import find_facts
 from pgproof.metrics.mappings.mapping import fingerprint
 from pgproof.metrics.mappings.relational import define, refresh_all
 from pgproof.metrics.mirror.source import fetch_source
@@ -126,12 +126,7 @@ def _follow(connection: Connection[Any], source: Source, mappings: Sequence[Mapp
         images.itersize = _PAGE
         images.execute(_IMAGES, [source.id])
         while page := images.fetchmany(_PAGE):
-            keys, found = [key for key, _, _ in page], [_facts(image, gone, mappings) for _, image, gone in page]
+            keys, found = [key for key, _, _ in page], [find_facts(each, mappings, gone=gone) for _, each, gone in page]
             facts, problems = [each.by_mapping for each in found], [each.problem for each in found]
             connection.execute(_REFACT, [keys, facts, problems, source.id])
     connection.execute(_FOLLOW, [fingerprint(mappings), source.id])
-
-
-def _facts(image: dict[str, Any], gone: bool, mappings: Sequence[Mapping]) -> Facts:  # noqa: FBT001
-    counting = [each for each in mappings if each.counts_expired or not gone]
-    return find_facts(image, counting) if counting else NO_FACTS

@@ -35,11 +35,11 @@ class Facts:
 NO_FACTS = Facts()
 
 
-def find_facts(image: Image, mappings: Sequence[Mapping]) -> Facts:
-    """Return what mappings count of an item in normal form."""
+def find_facts(image: Image, mappings: Sequence[Mapping], *, gone: bool = False) -> Facts:
+    """Return what mappings count of an item in normal form; of one that is gone, those that count it even so."""
     found, problems = [], []
     for mapping in mappings:
-        if mapping.takes(image):
+        if (mapping.counts_expired or not gone) and mapping.takes(image):
             try:
                 found.append(f"{_quote(mapping.name)}:{_facts(image, mapping)}")
             except Malformed as error:

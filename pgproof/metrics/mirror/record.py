@@ -138,7 +138,7 @@ def _remove(
     if not _is_ttl(record) or "OldImage" not in body:
         return Change(key, sequence, None, deleted=True, expired=_is_ttl(record), record=record)
     image = normalize(body["OldImage"])
-    facts = find_facts(image, [each for each in mappings if each.counts_expired])
+    facts = find_facts(image, mappings, gone=True)
     return Change(key, sequence, to_text(image), facts, deleted=True, expired=True, record=record)
 
 

@@ -96,8 +96,7 @@ def count_days(connection: Connection[Any], mappings: Iterable[Mapping]) -> int:
 
 
 def _facts(image: dict[str, Any] | None, mappings: Sequence[Mapping], *, gone: bool) -> tuple[Any, str | None]:
-    counting = [each for each in mappings if each.counts_expired or not gone]
-    found = find_facts(image, counting) if counting and image is not None else NO_FACTS
+    found = NO_FACTS if image is None else find_facts(image, mappings, gone=gone)
     return found.by_mapping and loads(found.by_mapping), found.problem
 
 
