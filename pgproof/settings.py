@@ -25,6 +25,7 @@ _KINDS = {
     "template_days": int,
     "template_megabytes": int,
 }
+_SECRETS = {"url", "proof_key", "master_password"}  # never in a committed file; a URL may hold a password
 ServerKind = Literal["embedded", "container", "url"]
 Where = Literal["own", "always", "never"]
 BackendKind = Literal["memory", "postgres", "momento"]
@@ -41,7 +42,7 @@ class Settings:
     """The project: the folder of pyproject.toml."""
 
     target: str = "local"
-    """`local`, or `prod` for the database that `PROD_CONNECTION_URL` names."""
+    """`local`, or `prod` for the database that `PROD_CONNECTION_URL` names, or else the planned RDS instance has."""
 
     server: ServerKind = "embedded"
     """Where Postgres comes from; `url` where one runs already."""
@@ -99,6 +100,18 @@ class Settings:
 
     momento_cache: str = ""
     """Momento's name for the cache; empty means that of the local database."""
+
+    tunnel: str = ""
+    """`127.0.0.1:15432`, where a tunnel to the RDS instance begins; its certificate is checked as ever."""
+
+    proof_key: str = field(default="", repr=False)
+    """Key that the gate signs its record of a proof with, and `db.migrate` reads it by; only from the environment."""
+
+    master_password: str = field(default="", repr=False)
+    """Password of the RDS instance's master user, where its plan says `environment`: MASTER_USER_PASSWORD."""
+
+    instance: str = ""
+    """Identifier of the RDS instance that `[tool.pgproof.rds]` plans; not to be set elsewhere."""
 
     secret: str = ""
     """Secret of AWS Secrets Manager, by ARN or name, that says where Postgres is: for `pgproof.metrics.handler`."""
@@ -179,7 +192,8 @@ def _with_url(settings: Settings, environ: Mapping[str, str], *, server_chosen: 
     if settings.target == "prod":
         if server_chosen and settings.server != "url":
             raise SettingsError(f"target prod is never on server {settings.server}", hint="leave out --server")
-        return replace(settings, server="url", url=_need(environ, "PROD_CONNECTION_URL"))
+        url = environ.get("PROD_CONNECTION_URL") if settings.instance else _need(environ, "PROD_CONNECTION_URL")
+        return replace(settings, server="url", url=url or None)
     if settings.server == "url":
         return replace(settings, url=settings.url or _need(environ, "CONNECTION_URL", "PGPROOF_URL"))
     return settings
@@ -200,7 +214,8 @@ def _from_pyproject(root: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("pgproof", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(str(error), at=Location(path)) from error
-    known = _names() - {"root", "ci", "url"}  # a URL may hold a password: never in a committed file
+    planned = table.pop("rds", {})
+    known = _names() - {"root", "ci", "instance", *_SECRETS}
     if unknown := sorted(set(table) - known):
         raise SettingsError(
             f"unknown setting {', '.join(unknown)} in [tool.pgproof]",
@@ -209,17 +224,21 @@ def _from_pyproject(root: Path) -> dict[str, Any]:
         )
     if odd := [name for name, value in table.items() if type(value) not in (str, int, float)]:
         raise SettingsError(f"{', '.join(odd)} in [tool.pgproof] is neither text nor number", at=Location(path))
-    return {name: root / str(value) if _KINDS.get(name) is Path else value for name, value in table.items()}
+    values = {name: root / str(value) if _KINDS.get(name) is Path else value for name, value in table.items()}
+    is_plan = isinstance(planned, dict) and "identifier" in planned  # what is wrong with it, `read_plan` says
+    return values | {"instance": str(planned["identifier"])} if is_plan else values
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    known = _names() - {"root", "ci"}
+    known = _names() - {"root", "ci", "instance"}
     found = {
         key.removeprefix("PGPROOF_").lower(): value for key, value in environ.items() if key.startswith("PGPROOF_")
     }
     if unknown := sorted(set(found) - known):
         names = ", ".join(f"PGPROOF_{name.upper()}" for name in unknown)
         raise SettingsError(f"unknown environment variable {names}", hint=f"known: {', '.join(sorted(known))}")
+    if password := environ.get("MASTER_USER_PASSWORD"):  # the name that the AWS command line's users give it
+        found.setdefault("master_password", password)
     return {name: value for name, value in found.items() if value}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import Location, Problem, SqlFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 
@@ -63,3 +64,9 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
         line = re.search(r"at line (\d+)", str(error))
         at = Location(path, int(line[1]) if line else text.count("\n") + 1)
         raise SqlFileError([Problem(at, f"this is not TOML: {error}")]) from error
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return a hint for a word that is not known."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else otherwise

@@ -27,12 +27,12 @@ class RemoteServer:
     @property
     def database(self) -> str:
         """Name of the project's database on it: the URL's, else the settings'."""
-        return read_conninfo(self._url).get("dbname") or self.settings.database
+        return read_conninfo(self.url).get("dbname") or self.settings.database
 
     @property
     def ours(self) -> bool:
         """On this machine, and not production: that is never ours, also behind a tunnel that ends here."""
-        return self.settings.target != "prod" and is_loopback(self._url)
+        return self.settings.target != "prod" and is_loopback(self.url)
 
     def find(self) -> str | None:
         """Return the conninfo of its maintenance database if a server answers; nobody logs in."""
@@ -53,11 +53,12 @@ class RemoteServer:
         raise ServerUnavailable("the log of a server given by URL is on its own machine", hint="look there")
 
     @property
-    def _url(self) -> str:
+    def url(self) -> str:
+        """A URL or conninfo of the project's database; may hold a password."""
         if self.settings.url is None:
             raise SettingsError("server url needs a URL", hint="export CONNECTION_URL=postgresql://...")
         return self.settings.url
 
     @property
     def _maintenance(self) -> str:
-        return make_conninfo("", **read_conninfo(self._url) | {"dbname": choose_maintenance(self.database)})
+        return make_conninfo("", **read_conninfo(self.url) | {"dbname": choose_maintenance(self.database)})

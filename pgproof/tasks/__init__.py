@@ -9,14 +9,19 @@ from pgproof.tasks import (
     call,
     dashboard,
     deploying,
+    firewall,
     fresh,
     gate,
     insight,
+    lifecycle,
     lint,
     mapping,
     metrics,
+    parity,
+    planning,
     query,
     reading,
+    roles,
     schema,
     server,
     sizes,
@@ -33,11 +38,12 @@ def _collect(name: str, *modules: ModuleType) -> Collection:
 
 
 ns = Collection(
-    _collect("db", server, schema, fresh),
+    _collect("db", server, schema, fresh, roles, parity),
     _collect("query", query, call, insight),
     _collect("gate", gate, sizes),
     _collect("cache", watching, cache),
     _collect("metrics", mapping, reading, metrics, dashboard, deploying),
+    _collect("rds", planning, lifecycle, firewall),
 )
 ns.add_task(lint.lint)
 ns.collections["gate"].default = "judge"

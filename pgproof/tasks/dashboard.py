@@ -196,8 +196,8 @@ def _as_dict(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _choose(place: Place, mappings: Sequence[Mapping], table: str) -> list[Feed]:
-    from pgproof.metrics.mappings.wording import did_you_mean
     from pgproof.tasks.metrics import open_project_feeds
+    from pgproof.tomltext import did_you_mean
 
     known = sorted({each.table for each in mappings if each.store == "dynamodb"})
     if table and table not in known:

@@ -60,7 +60,8 @@ def open_project_feeds(place: Place, *, attempts: int | None = None) -> list[Fee
         place: with the project.
         attempts: how often a request to AWS is tried; None: as often as is usual.
     """
-    from pgproof.metrics.aws import ATTEMPTS, open_aws
+    from pgproof.aws import ATTEMPTS
+    from pgproof.metrics.aws import open_aws
     from pgproof.metrics.feed import need_metrics, open_feeds
     from pgproof.metrics.mappings.adopt import adopt
 

@@ -42,7 +42,7 @@ def backfill(
 
     --json: [{"table", "items", "swept", "records", "seconds", "exported_to", "live"}, …], one for each that was read.
     """
-    from pgproof.metrics.aws import ATTEMPTS
+    from pgproof.aws import ATTEMPTS
     from pgproof.metrics.reading.backfill import backfill as read
 
     parts = count("--segments", segments)
@@ -74,7 +74,7 @@ def import_export(
     An export of the whole table first; then, while its stream does not reach back to that moment, increments.
     --json: as `metrics.backfill` gives it.
     """
-    from pgproof.metrics.aws import ATTEMPTS
+    from pgproof.aws import ATTEMPTS
     from pgproof.metrics.reading.backfill import import_export as read
     from pgproof.metrics.reading.export import open_export
 

@@ -21,6 +21,7 @@ from pgproof.errors import PgproofError, ServerUnavailable, SettingsError
 from pgproof.migrations import Folder, read_folder
 from pgproof.pg.conninfo import url
 from pgproof.pg.database import connect_runner
+from pgproof.pg.remote import RemoteServer
 from pgproof.pg.server import Server, choose_server
 from pgproof.settings import Settings, find_root, read_settings
 from pgproof.tasks.screen import Screen, open_screen
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pgproof.queries import Queries
 
 _WHERE = {
-    "target": "local (default) or prod, which is PROD_CONNECTION_URL",
+    "target": "local (default) or prod: PROD_CONNECTION_URL, or else the planned RDS instance",
     "server": "embedded (default), container or url, which is CONNECTION_URL",
 }
 
@@ -79,8 +80,8 @@ class Place:
         """The conninfo of the running server's maintenance database; a container's engine takes 20 ms to say it."""
         if conninfo := self.server.find():
             return conninfo
-        if self.server.kind == "url":
-            what = f"no server answers at {url(self.settings.url or '')}"
+        if isinstance(self.server, RemoteServer):
+            what = f"no server answers at {url(self.server.url)}"
             raise ServerUnavailable(what, hint="is the URL right, and the server open to this machine?")
         raise ServerUnavailable(f"the {self.server.kind} server is not running", hint="`inv db.up` starts it")
 
@@ -124,12 +125,20 @@ def _with_place(body: Callable[..., None]) -> Callable[..., None]:
         with expected_errors():
             settings = read_settings(find_root(Path.cwd()), target=target, server=server)
             with open_screen(ci=settings.ci) as screen:
-                body(Place(settings, choose_server(settings), screen), *arguments, **keywords)
+                body(Place(settings, _choose_server(settings), screen), *arguments, **keywords)
 
     where = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in _WHERE]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__signature__ = inspect.Signature([context, *own, *where])  # type: ignore[attr-defined]
     return run
+
+
+def _choose_server(settings: Settings) -> Server:
+    if settings.target == "prod" and settings.url is None:
+        from pgproof.rds.server import RdsServer
+
+        return RdsServer(settings)
+    return choose_server(settings)
 
 
 @contextmanager

@@ -14,9 +14,10 @@ import stamina
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
+from pgproof import aws as door
+from pgproof.aws import explain, is_transient, refuse_elsewhere
 from pgproof.errors import CloudError, SettingsError
-from pgproof.metrics import aws as door
-from pgproof.metrics.aws import Aws, explain, is_transient, open_aws, refuse_elsewhere
+from pgproof.metrics.aws import Aws, open_aws
 from pgproof.settings import Settings
 from tests.streams import Dynamo
 

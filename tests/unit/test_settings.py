@@ -68,6 +68,9 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "cache_name": "staging",
         "momento_cache": "shop",
         "secret": "metrics-database",
+        "tunnel": "127.0.0.1:15432",
+        "proof_key": "k3y",
+        "master_password": "s3cret",
     }
 
     settings = read_settings(
@@ -75,7 +78,7 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
     )
 
     assert settings == Settings(root=tmp_path, **chosen)  # type: ignore[arg-type]
-    assert {each.name for each in fields(Settings)} == {"root", "ci", *chosen}
+    assert {each.name for each in fields(Settings)} == {"root", "ci", "instance", *chosen}
 
 
 @pytest.mark.parametrize(("value", "ci"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)])
@@ -139,6 +142,9 @@ def test_root_keeps_its_servers_data_where_another_user_can_go(tmp_path: Path, m
         ("cache = true", r"cache in \[tool.pgproof\] is neither text nor number"),
         ("mayor = 18\nprot = 1", r"unknown setting mayor, prot in \[tool.pgproof\]"),
         ("root = '/'", "unknown setting root"),
+        ("instance = 'x'", "unknown setting instance"),
+        ("proof_key = 'x'", "unknown setting proof_key"),
+        ("master_password = 'x'", "unknown setting master_password"),
         ("url = 'postgresql://andrew:s3cret@db/x'", r"unknown setting url in \[tool.pgproof\]\n"),
         ("major = ", "Invalid value"),
     ],
@@ -204,3 +210,24 @@ def test_a_url_with_its_password_is_never_shown(tmp_path: Path):
 
     assert settings.url == URL
     assert "s3cret" not in repr(settings) + str(settings)
+
+
+# An instance of RDS'
+
+
+def test_production_is_the_planned_instance_where_no_url_says_otherwise(tmp_path: Path):
+    project(tmp_path, "[tool.pgproof.rds]\nidentifier = 'cruddur-db-instance'")
+
+    planned = read_settings(tmp_path, environ={}, target="prod")
+    said = read_settings(tmp_path, environ={"PROD_CONNECTION_URL": URL}, target="prod")
+
+    assert (planned.instance, planned.server, planned.url) == ("cruddur-db-instance", "url", None)
+    assert (said.server, said.url) == ("url", URL)
+
+
+def test_the_master_password_comes_from_the_environment_and_is_not_shown(tmp_path: Path):
+    settings = read_settings(tmp_path, environ={"MASTER_USER_PASSWORD": "s3cret", "PGPROOF_PROOF_KEY": "k3y"})
+
+    assert (settings.master_password, settings.proof_key) == ("s3cret", "k3y")
+    assert "s3cret" not in repr(settings)
+    assert "k3y" not in repr(settings)

@@ -157,7 +157,7 @@ def find_conninfo(settings: Settings) -> str:
         CloudError: the secret cannot be read.
     """
     if settings.secret:
-        from pgproof.metrics.aws import fetch_secret
+        from pgproof.aws import fetch_secret
         from pgproof.metrics.function.secret import read_secret
 
         conninfo = read_secret(fetch_secret(settings), settings.url or "")

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from pgproof.metrics.mappings.relational import TIMES, compile_count, fetch_columns, identify
-from pgproof.metrics.mappings.wording import did_you_mean
+from pgproof.tomltext import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,9 +16,9 @@ from pgproof.errors import CloudError
 from pgproof.metrics.dashboard.figures import many
 from pgproof.metrics.mappings.checking import Finding, named
 from pgproof.metrics.mappings.facts import dig
-from pgproof.metrics.mappings.wording import did_you_mean
 from pgproof.metrics.mirror.item import Malformed, normalize
 from pgproof.metrics.table import Table, fetch_table
+from pgproof.tomltext import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

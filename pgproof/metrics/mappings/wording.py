@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from pgproof.errors import Problem
 from pgproof.sqltext import ParseError, parse, split_pieces
 from pgproof.sqltree import walk
+from pgproof.tomltext import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pgproof.tomltext import Part
 
@@ -43,12 +43,6 @@ _PLAIN_SELECT = {"targetList", "whereClause", "groupDistinct", "limitOption", "o
 def find_problems(part: Part) -> list[Problem]:
     """Return all that is wrong with a file, in the order of its lines."""
     return sorted(_problems(part), key=lambda each: each.at.line or 0)
-
-
-def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return a hint for a word that is not known."""
-    near = get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else otherwise
 
 
 def _problems(part: Part) -> Iterator[Problem]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from pgproof.aws import is_transient
 from pgproof.errors import CloudError, ServerUnavailable, SettingsError
-from pgproof.metrics.aws import is_transient
 from pgproof.metrics.mappings.mapping import fingerprint
 from pgproof.metrics.mirror.mirror import prune
 from pgproof.metrics.mirror.source import EpochOver, Taken, fetch_source, need_live

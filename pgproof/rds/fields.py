@@ -1,0 +1,61 @@
+"""The words of a plan, as AWS' interface, CloudFormation and Terraform say them, and what changing one takes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Change = Literal["at once", "with a restart", "never"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A word of a plan.
+
+    Attributes:
+        name: in the plan.
+        aws: of the argument of CreateDBInstance.
+        terraform: of the argument of aws_db_instance.
+        change: how an instance takes another value; never: only a new instance has it.
+        cloudformation: of the property of AWS::RDS::DBInstance, where it has another name.
+        modify: of the argument of ModifyDBInstance, where it has another name.
+    """
+
+    name: str
+    aws: str
+    terraform: str
+    change: Change = "at once"
+    cloudformation: str = ""
+    modify: str = ""
+
+
+FIELDS = (
+    Field("identifier", "DBInstanceIdentifier", "identifier", "never"),
+    Field("instance_class", "DBInstanceClass", "instance_class", "with a restart"),
+    Field("engine_version", "EngineVersion", "engine_version", "with a restart"),
+    Field("database", "DBName", "db_name", "never"),
+    Field("port", "Port", "port", "with a restart", modify="DBPortNumber"),
+    Field("username", "MasterUsername", "username", "never"),
+    Field("storage", "AllocatedStorage", "allocated_storage"),
+    Field("storage_max", "MaxAllocatedStorage", "max_allocated_storage"),
+    Field("storage_type", "StorageType", "storage_type"),
+    Field("encrypted", "StorageEncrypted", "storage_encrypted", "never"),
+    Field("kms_key", "KmsKeyId", "kms_key_id", "never"),
+    Field("availability_zone", "AvailabilityZone", "availability_zone", "never"),
+    Field("multi_az", "MultiAZ", "multi_az"),
+    Field("publicly_accessible", "PubliclyAccessible", "publicly_accessible"),
+    Field("subnet_group", "DBSubnetGroupName", "db_subnet_group_name", "never"),
+    Field("security_groups", "VpcSecurityGroupIds", "vpc_security_group_ids", cloudformation="VPCSecurityGroups"),
+    Field("parameter_group", "DBParameterGroupName", "parameter_group_name", "with a restart"),
+    Field("backup_retention", "BackupRetentionPeriod", "backup_retention_period"),
+    Field("backup_window", "PreferredBackupWindow", "backup_window"),
+    Field("maintenance_window", "PreferredMaintenanceWindow", "maintenance_window"),
+    Field("deletion_protection", "DeletionProtection", "deletion_protection"),
+    Field("performance_insights", "PerformanceInsightsRetentionPeriod", "performance_insights_retention_period"),
+    Field("ca_certificate", "CACertificateIdentifier", "ca_cert_identifier"),
+    Field("minor_upgrades", "AutoMinorVersionUpgrade", "auto_minor_version_upgrade"),
+    Field("extended_support", "EngineLifecycleSupport", "engine_lifecycle_support", "never"),
+    Field("iam", "EnableIAMDatabaseAuthentication", "iam_database_authentication_enabled"),
+    Field("tags", "Tags", "tags"),
+)
+"""All that stands for a value of AWS'; `master_password` is said by each of the three in its own way."""

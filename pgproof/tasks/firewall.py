@@ -1,0 +1,3 @@
+"""rds.allow, rds.deny, rds.rules: who may reach the instance."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""rds.ensure and what else changes an instance or tells of it."""
+
+from __future__ import annotations

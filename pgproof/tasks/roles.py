@@ -1,0 +1,3 @@
+"""db.roles: owner, migrator, application, reader."""
+
+from __future__ import annotations
