@@ -19,6 +19,7 @@ from pgproof.tasks import (
     metrics,
     parity,
     planning,
+    production,
     query,
     reading,
     roles,
@@ -38,7 +39,7 @@ def _collect(name: str, *modules: ModuleType) -> Collection:
 
 
 ns = Collection(
-    _collect("db", server, schema, fresh, roles, parity),
+    _collect("db", server, schema, fresh, roles, parity, production),
     _collect("query", query, call, insight),
     _collect("gate", gate, sizes),
     _collect("cache", watching, cache),
