@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration, many, one_line
+from pgproof.figures import duration, many, one_line
 from pgproof.gate.formats.plain import explain, in_order, title
 from pgproof.gate.formats.statements import make_rows, tabulate
 from pgproof.gate.formats.verdict import give_verdict

@@ -1,28 +1,13 @@
 """What a stream has lost before it was read: found each time, also where DynamoDB says nothing."""
 
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from pgproof.metrics.streams.stream import Trimmed
-from tests.following import Desk, at_desk, messages
+from tests.following import Desk, messages
 from tests.shards import DAY
 from tests.streams import Dynamo
-
-
-@pytest.fixture
-def dynamo() -> Dynamo:
-    return Dynamo()
-
-
-@pytest.fixture
-def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
-    """A table that was read once, while it was empty."""
-    for each in at_desk(database, tmp_path, dynamo):
-        each.read_all()
-        yield each
 
 
 def test_records_trimmed_before_they_were_read_are_found(desk: Desk, dynamo: Dynamo):

@@ -3,31 +3,21 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from pgproof.errors import CloudError
-from tests.following import Desk, Enough, at_desk, down, follow, messages, until
+from tests.following import Desk, Enough, down, follow, messages, until
 from tests.streams import Dynamo
 
 REFUSED = ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "ValidationException"]
 
 
 @pytest.fixture
-def dynamo() -> Dynamo:
-    return Dynamo()
-
-
-@pytest.fixture
-def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
-    """A table that was read once, with one message in it."""
-    for each in at_desk(database, tmp_path, dynamo):
-        messages(dynamo, 0)
-        each.read_all()
-        yield each
+def first() -> tuple[int, ...]:
+    return (0,)
 
 
 def test_aws_that_is_down_is_waited_for_and_told_once(desk: Desk, dynamo: Dynamo):

@@ -1,6 +1,6 @@
 """Several readers of one stream: they share it out, overtake and outlive each other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,19 +10,6 @@ from pgproof.metrics.streams import stream, sync
 from pgproof.metrics.streams.shard import Shard
 from tests.following import Desk, at_desk, messages
 from tests.streams import Dynamo
-
-
-@pytest.fixture
-def dynamo() -> Dynamo:
-    return Dynamo()
-
-
-@pytest.fixture
-def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
-    """A table that was read once, while it was empty."""
-    for each in at_desk(database, tmp_path, dynamo):
-        each.read_all()
-        yield each
 
 
 def reached(desk: Desk) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Streams as DynamoDB has them: parents and children, ends, pages, limits. The stream is that of tests/streams.py."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,20 +10,6 @@ from pgproof.metrics.streams import sync
 from pgproof.metrics.streams.stream import Trimmed
 from tests.following import Desk, at_desk, messages
 from tests.streams import ITERATOR_LIVES, Dynamo
-
-
-@pytest.fixture
-def dynamo() -> Dynamo:
-    return Dynamo()
-
-
-@pytest.fixture
-def desk(database: str, tmp_path: Path, dynamo: Dynamo) -> Iterator[Desk]:
-    """A table that was read once, while it was empty."""
-    for each in at_desk(database, tmp_path, dynamo):
-        each.read_all()
-        yield each
-
 
 # lineage
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pgproof.errors import Location
-from pgproof.gate.figures import duration, lock_mode, many, one_line, size
+from pgproof.figures import duration, lock_mode, many, one_line, size
 from pgproof.gate.formats.junit import to_junit
 from pgproof.gate.formats.markdown import LIMIT, MARK, to_markdown
 from pgproof.gate.formats.render import ENDINGS, render

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from pgproof.errors import Location, SqlFileError
+from pgproof.figures import many
 from pgproof.gate.back import kinds
 from pgproof.gate.back.route import place_of
 from pgproof.gate.back.trip import find_standing
-from pgproof.gate.figures import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

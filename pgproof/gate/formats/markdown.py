@@ -6,7 +6,7 @@ import re
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration, many
+from pgproof.figures import duration, many
 from pgproof.gate.formats.plain import in_order, is_pasted, split_code
 from pgproof.gate.formats.statements import make_rows, tabulate
 from pgproof.gate.formats.verdict import SIGNS, give_verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration, lock_mode, one_line, size
+from pgproof.figures import duration, lock_mode, one_line, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

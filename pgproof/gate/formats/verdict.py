@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import many
+from pgproof.figures import many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

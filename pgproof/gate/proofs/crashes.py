@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from pgproof.errors import MigrationError, MigrationFailed
+from pgproof.figures import many
 from pgproof.gate.back.route import find_unready, read_route
-from pgproof.gate.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.killing.points import list_points
 from pgproof.gate.killing.run import run_killed

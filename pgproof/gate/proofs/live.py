@@ -8,7 +8,7 @@ from psycopg import Error
 from psycopg.errors import NotNullViolation
 
 from pgproof.errors import Location, MigrationFailed
-from pgproof.gate.figures import duration, lock_mode, many, size
+from pgproof.figures import duration, lock_mode, many, size
 from pgproof.gate.instead.suggesting import suggest
 from pgproof.gate.measuring.estimate import estimate
 from pgproof.gate.measuring.hazards import Sizes, find_hazards

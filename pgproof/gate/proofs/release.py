@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, MigrationError, MigrationFailed, SeedError, SqlFileError
-from pgproof.gate.figures import many
+from pgproof.figures import many
 from pgproof.gate.proof import Outcome
 from pgproof.gate.release import kinds
 from pgproof.gate.release.prepared import find_stale

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pgproof.errors import Location, MigrationFailed, SettingsError
-from pgproof.gate.figures import many
+from pgproof.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.proof import Outcome
 from pgproof.gate.rules.joined import find_unspoken, join

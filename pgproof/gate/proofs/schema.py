@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, MigrationFailed, PgproofError, SeedError, SqlFileError
-from pgproof.gate.figures import many
+from pgproof.figures import many
 from pgproof.gate.finding import Kind
 from pgproof.gate.mentions import find_cause, find_only, read_suspects, read_words
 from pgproof.gate.proof import Outcome, SchemaChange

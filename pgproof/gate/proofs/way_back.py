@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pgproof.contracts.session import Session
 from pgproof.errors import MigrationFailed
+from pgproof.figures import many
 from pgproof.gate.back import kinds
 from pgproof.gate.back.blame import Blame
 from pgproof.gate.back.route import find_unready, place_of, read_route
 from pgproof.gate.back.trip import travel
 from pgproof.gate.back.verdict import judge_odd_row, judge_one_way, judge_refusal, judge_trip, judge_written
 from pgproof.gate.back.written import find_written
-from pgproof.gate.figures import many
 from pgproof.gate.mentions import read_words
 from pgproof.gate.proof import Outcome
 from pgproof.gate.release.promises import find_broken

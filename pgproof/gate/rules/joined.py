@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pgproof.gate.figures import lock_mode
+from pgproof.figures import lock_mode
 from pgproof.gate.rules.referee import MOOT, find_referee
 
 if TYPE_CHECKING:

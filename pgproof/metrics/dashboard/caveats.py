@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgproof.metrics.dashboard.figures import ago, many, number
+from pgproof.figures import many
+from pgproof.metrics.dashboard.figures import ago, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -34,11 +34,6 @@ def number(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def many(count: int, noun: str) -> str:
-    """Return `1 item`, `200,000 items`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def short(value: float) -> str:
     """Return a number as an axis has it."""
     size = abs(value)

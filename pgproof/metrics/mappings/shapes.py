@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import tuple_row
 
 from pgproof.errors import CloudError
-from pgproof.metrics.dashboard.figures import many
+from pgproof.figures import many
 from pgproof.metrics.mappings.checking import Finding, named
 from pgproof.metrics.mappings.facts import dig
 from pgproof.metrics.mirror.item import Malformed, normalize

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import tuple_row
 
-from pgproof.metrics.dashboard.figures import many, number
+from pgproof.figures import many
+from pgproof.metrics.dashboard.figures import number
 from pgproof.metrics.mappings.facts import NO_FACTS, find_facts
 from pgproof.metrics.mappings.relational import fetch_counted, refresh_all
 from pgproof.metrics.verifying.difference import Difference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import many, one_line
+from pgproof.figures import many, one_line
 from pgproof.gate.formats.page.layout import CHARACTER, HEAD, ROW, place_boxes
 from pgproof.markup import element, join
 

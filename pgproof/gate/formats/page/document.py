@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration
+from pgproof.figures import duration
 from pgproof.gate.formats.page.findings import show_findings, show_notes
 from pgproof.gate.formats.page.seen import show_live, show_schema
 from pgproof.gate.formats.verdict import SIGNS, give_verdict

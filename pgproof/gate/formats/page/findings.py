@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import many
+from pgproof.figures import many
 from pgproof.gate.formats.page.details import show_details
 from pgproof.gate.formats.plain import in_order, is_pasted, split_code
 from pgproof.markup import element, join

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration, lock_mode, many
+from pgproof.figures import duration, lock_mode, many
 from pgproof.gate.formats.page.diagram import SIGNS, WORDS, draw_tables
 from pgproof.gate.formats.page.tables import read_drawing
 from pgproof.gate.formats.page.timeline import draw_traffic

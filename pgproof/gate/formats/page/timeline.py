@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgproof.gate.figures import duration, lock_mode, many, one_line
+from pgproof.figures import duration, lock_mode, many, one_line
 from pgproof.gate.formats.statements import MODES
 from pgproof.markup import element
 
