@@ -7,29 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from pgproof.cache.backends.backend import LONGEST
-from pgproof.errors import Location, Problem, SqlFileError
-from pgproof.sqltext import read_header
+from pgproof.errors import Problem
+from pgproof.queries.line import TABLES, Form, Kind, read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pgproof.errors import Location
     from pgproof.queries import Query
-    from pgproof.sqltext import Directive
 
 Mode = Literal["strict", "bounded"]
 
-_TABLE = r"[^\s,.=]+(\.[^\s,.=]+)?"
-_TABLES = re.compile(rf"{_TABLE}(,{_TABLE})*")
-_DURATION = re.compile(r"(?P<number>\d{1,7})(?P<unit>ms|s|min|h)")
+_DURATION = Kind(re.compile(r"(?P<number>\d{1,7})(?P<unit>ms|s|min|h)"), "a duration such as 500ms, 60s, 5min, 1h")
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-_MODE = re.compile(r"strict|bounded")
-_WORDS = {"ttl": _DURATION, "mode": _MODE, "lag": _DURATION, "stale": _DURATION, "reads": _TABLES, "bumps": _TABLES}
-_SAID = {
-    _TABLES: "tables, with commas and no spaces between them",
-    _DURATION: "a duration such as 500ms, 60s, 5min, 1h",
-    _MODE: "strict or bounded",
-}
-_HINT = "write `-- cache: ttl=60s mode=strict reads=table,other_table`, or `-- cache: bumps=table` where it writes"
+_MODE = Kind(re.compile(r"strict|bounded"), "strict or bounded")
+_FORM = Form(
+    "cache",
+    {"ttl": _DURATION, "mode": _MODE, "lag": _DURATION, "stale": _DURATION, "reads": TABLES, "bumps": TABLES},
+    "write `-- cache: ttl=60s mode=strict reads=table,other_table`, or `-- cache: bumps=table` where it writes",
+)
 _LAG = 1.0
 
 
@@ -62,63 +58,30 @@ def read_declaration(query: Query) -> Declaration | None:
     Raises:
         SqlFileError: the line cannot be read, or promises what cannot be; all its problems at once.
     """
-    said = [each for each in read_header(query.text) if each.name.lower() == "cache"]
-    if not said:
+    line = read_line(query, _FORM, lambda at, words: _find_faults(query, at, words))
+    if line is None:
         return None
-    problems = list(_problems(query, said))
-    if problems:
-        raise SqlFileError(problems)
-    words = dict(_split(said[0]))
-    mode = cast("Mode", words.get("mode", "strict"))
+    mode = cast("Mode", line.words.get("mode", "strict"))
     return Declaration(
         mode=mode,
-        ttl=_seconds(words, "ttl"),
-        lag=_seconds(words, "lag", _LAG) if mode == "bounded" else 0,
-        stale=_seconds(words, "stale"),
-        reads=_tables(words, "reads"),
-        bumps=_tables(words, "bumps"),
-        at=Location(query.path, said[0].line),
+        ttl=_seconds(line.words, "ttl"),
+        lag=_seconds(line.words, "lag", _LAG) if mode == "bounded" else 0,
+        stale=_seconds(line.words, "stale"),
+        reads=line.tables("reads"),
+        bumps=line.tables("bumps"),
+        at=line.at,
     )
 
 
 def _seconds(words: Mapping[str, str], word: str, otherwise: float = 0) -> float:
-    found = _DURATION.fullmatch(words.get(word, ""))
+    found = _DURATION.pattern.fullmatch(words.get(word, ""))
     return int(found["number"]) * _SECONDS[found["unit"]] if found else otherwise
 
 
-def _tables(words: Mapping[str, str], word: str) -> tuple[str, ...] | None:
-    return tuple(words[word].split(",")) if word in words else None
-
-
-def _split(said: Directive) -> list[tuple[str, str]]:
-    return [(word, value) for word, _, value in (each.partition("=") for each in said.value.split())]
-
-
-def _problems(query: Query, said: list[Directive]) -> Iterator[Problem]:
-    at = Location(query.path, said[0].line)
-    if said[0].name != "cache":
-        yield Problem(at, f"`{said[0].name}:` is no word of ours", "write `cache:` in small letters")
-    for each in said[1:]:
-        yield Problem(Location(query.path, each.line), "`cache:` is written twice", "one line holds all of it")
-    words = _split(said[0])
-    spelling = list(_spelling_problems(at, words))
-    yield from spelling or _meaning_problems(query, at, dict(words))
-
-
-def _spelling_problems(at: Location, words: list[tuple[str, str]]) -> Iterator[Problem]:
-    for number, (word, value) in enumerate(words):
-        if word not in _WORDS:
-            yield Problem(at, f"`cache:` does not know {word!r}", _HINT)
-        elif not _WORDS[word].fullmatch(value):
-            yield Problem(at, f"{word}={value} is not {_SAID[_WORDS[word]]}")
-        elif word in dict(words[:number]):
-            yield Problem(at, f"{word} is written twice", "once is enough")
-
-
-def _meaning_problems(query: Query, at: Location, words: Mapping[str, str]) -> Iterator[Problem]:
+def _find_faults(query: Query, at: Location, words: Mapping[str, str]) -> Iterator[Problem]:
     ttl, lag, stale = (_seconds(words, word) for word in ("ttl", "lag", "stale"))
     if not {"ttl", "bumps"} & set(words):
-        yield Problem(at, "`cache:` says neither how long a result is kept nor what is written", _HINT)
+        yield Problem(at, "`cache:` says neither how long a result is kept nor what is written", _FORM.hint)
     if "ttl" not in words and (extra := sorted({"mode", "lag", "stale", "reads"} & set(words))):
         yield Problem(at, f"{', '.join(extra)} without ttl", "a result that is kept says for how long: ttl=60s")
     if "ttl" in words and ttl == 0:
