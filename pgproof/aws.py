@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from pgproof.errors import CloudError, SettingsError
+from pgproof.markup import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,11 +50,19 @@ _HINTS = {
     "AccessDenied": _MAY_NOT,
     "AccessDeniedException": _MAY_NOT,
     "AuthFailure": "are the credentials those of this account?",
+    "DBInstanceAlreadyExists": "another instance has the name",
+    "DBSnapshotAlreadyExists": "take another name, or delete that one",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
+    "InstanceQuotaExceeded": "delete an instance, or ask AWS for more: Service Quotas, Amazon RDS",
+    "InsufficientDBInstanceCapacity": "AWS has no more of this class in this zone: plan another zone or class",
+    "InvalidDBInstanceState": "`inv rds.status` says what it does: most has to wait until it is available",
     "InvalidClientTokenId": "are the credentials those of this account?",
     "RequestExpired": _EXPIRED,
     "ResourceNotFoundException": "is it the right region, and the right account?",
+    "RulesPerSecurityGroupLimitExceeded": "`inv rds.rules` shows which there are; `inv rds.deny` removes what expired",
+    "SnapshotQuotaExceeded": "delete snapshots that are not needed, or ask AWS for more: Service Quotas, Amazon RDS",
+    "StorageQuotaExceeded": "plan less `storage`, or ask AWS for more: Service Quotas, Amazon RDS",
     "UnauthorizedOperation": _MAY_NOT,
     "UnrecognizedClientException": "are the credentials those of this account?",
 }
@@ -193,7 +202,7 @@ def explain(error: Exception) -> CloudError:
         return error
     if isinstance(error, exceptions.ClientError):
         code, said = _code(error), " ".join(str(error.response.get("Error", {}).get("Message", "")).split())[:_LONGEST]
-        what = f"AWS refused {error.operation_name}: {code}{f': {said}' if said else ''}"
+        what = visible(f"AWS refused {error.operation_name}: {code}{f': {said}' if said else ''}")
         return CloudError(what, hint=_HINTS.get(code, ""), code=code)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         return CloudError(
@@ -204,7 +213,7 @@ def explain(error: Exception) -> CloudError:
             "no AWS region", hint="export AWS_DEFAULT_REGION=ca-central-1; boto3 does not read AWS_REGION"
         )
     if is_transient(error):
-        return CloudError(" ".join(f"AWS was not reached: {error}".split()))
+        return CloudError(visible(" ".join(f"AWS was not reached: {error}".split())[:_LONGEST]))  # it may hold a body
     if isinstance(error, exceptions.BotoCoreError):  # mostly of credentials that have to be fetched
         what = " ".join(f"AWS was not asked: {error}".split())
         return CloudError(what, hint="are profile and credentials right? `aws sso login`, or whatever gave you these")

@@ -13,6 +13,7 @@ from pgproof.migrations import Folder, migrate
 from pgproof.pg import database
 from pgproof.pg.catalog import Catalog, Difference, diff, fetch_catalog
 from pgproof.pg.dump import dump_schema
+from pgproof.pg.rolenames import name_roles
 from pgproof.pg.server import throwaway_server
 
 if TYPE_CHECKING:
@@ -51,13 +52,14 @@ def _maintenance(settings: Settings, server: Server) -> Iterator[str]:
 
 
 def find_drift(live: str, folder: Folder, settings: Settings, server: Server) -> list[Difference]:
-    """Compare the live schema with what `folder` gives; owners are left out, and the order of columns.
+    """Compare the live schema with what `folder` gives; owners, what `db.roles` grants, and the order of columns aside.
 
     Returns:
         What the live schema has more (added), less (removed) or otherwise (changed).
     """
+    roles = name_roles(server.database, settings).granted
     with built(folder, settings, server) as scratch:
-        return diff(_fetch(scratch), _fetch(live))
+        return diff(_fetch(scratch).without_grants(roles), _fetch(live).without_grants(roles))
 
 
 def write_dump(path: Path, folder: Folder, settings: Settings, server: Server, pg_dump: Path) -> bool:

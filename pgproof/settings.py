@@ -25,7 +25,13 @@ _KINDS = {
     "template_days": int,
     "template_megabytes": int,
 }
-_SECRETS = {"url", "proof_key", "master_password"}  # never in a committed file; a URL may hold a password
+_PASSWORDS = {
+    "master_password": "MASTER_USER_PASSWORD",  # the name that the AWS command line's users give it
+    "migrator_password": "MIGRATOR_PASSWORD",
+    "application_password": "APPLICATION_PASSWORD",
+    "reader_password": "READER_PASSWORD",
+}
+_SECRETS = {"url", "proof_key", *_PASSWORDS}  # never in a committed file; a URL may hold a password
 ServerKind = Literal["embedded", "container", "url"]
 Where = Literal["own", "always", "never"]
 BackendKind = Literal["memory", "postgres", "momento"]
@@ -109,6 +115,15 @@ class Settings:
 
     master_password: str = field(default="", repr=False)
     """Password of the RDS instance's master user, where its plan says `environment`: MASTER_USER_PASSWORD."""
+
+    migrator_password: str = field(default="", repr=False)
+    """Password that `db.roles` gives to the role that migrates; only from the environment: MIGRATOR_PASSWORD."""
+
+    application_password: str = field(default="", repr=False)
+    """The same of the application's role: APPLICATION_PASSWORD."""
+
+    reader_password: str = field(default="", repr=False)
+    """The same of the role that only reads: READER_PASSWORD."""
 
     instance: str = ""
     """Identifier of the RDS instance that `[tool.pgproof.rds]` plans; not to be set elsewhere."""
@@ -203,7 +218,8 @@ def _need(environ: Mapping[str, str], name: str, *others: str) -> str:
     if url := environ.get(name):
         return url
     either = " or ".join((*others, name))
-    raise SettingsError(f"{either} is not set", hint=f"export {name}=postgresql://user@host:5432/database")
+    planned = ", or plan an RDS instance in [tool.pgproof.rds]" if name.startswith("PROD") else ""
+    raise SettingsError(f"{either} is not set", hint=f"export {name}=postgresql://user@host:5432/database{planned}")
 
 
 def _from_pyproject(root: Path) -> dict[str, Any]:
@@ -237,8 +253,8 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, str]:
     if unknown := sorted(set(found) - known):
         names = ", ".join(f"PGPROOF_{name.upper()}" for name in unknown)
         raise SettingsError(f"unknown environment variable {names}", hint=f"known: {', '.join(sorted(known))}")
-    if password := environ.get("MASTER_USER_PASSWORD"):  # the name that the AWS command line's users give it
-        found.setdefault("master_password", password)
+    for name, variable in _PASSWORDS.items():
+        found.setdefault(name, environ.get(variable, ""))
     return {name: value for name, value in found.items() if value}
 
 

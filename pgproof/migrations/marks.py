@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.migrations.files import Migration
+    from pgproof.migrations.ledger import Ledger
     from pgproof.settings import Settings
 
 
@@ -36,19 +37,20 @@ def unmark(connection: Connection[Any], ids: Sequence[str], settings: Settings) 
         session.write(runner, [writer.erase(id, "unmark") for id in ids])
 
 
+def find_odd(migrations: Sequence[Migration], ledger: Ledger) -> list[Migration]:
+    """Return what `repair` would record."""
+    entries = plan.compare(migrations, ledger)
+    return [each.migration for each in entries if each.migration and each.condition in ("reworded", "unchecked")]
+
+
 def repair(connection: Connection[Any], migrations: Sequence[Migration], settings: Settings) -> list[str]:
     """Record the checksums of files whose comments or layout changed, and of what yoyo applied; return their ids.
 
     A file that means something else than what was applied is left as it is.
     """
-
-    def found() -> list[Migration]:
-        entries = plan.compare(migrations, fetch_ledger(connection))
-        return [each.migration for each in entries if each.migration and each.condition in ("reworded", "unchecked")]
-
-    if not found():
+    if not find_odd(migrations, fetch_ledger(connection)):
         return []
     with session.alone(connection, settings, ignore) as runner:
-        mended = found()
+        mended = find_odd(migrations, fetch_ledger(connection))
         session.write(runner, [writer.checksum(each, "applied") for each in mended])
         return [each.id for each in mended]

@@ -63,6 +63,11 @@ class Catalog:
         ends = tuple(f": {name}" for name in properties)
         return Catalog({key: value for key, value in self.facts.items() if not key.endswith(ends)})
 
+    def without_grants(self, roles: Collection[str]) -> Catalog:
+        """Return the catalog less what roles were granted, where something else than migrations says that."""
+        ends = tuple(f": granted to {written}" for name in roles for written in (name, f'"{name}"'))
+        return Catalog({key: value for key, value in self.facts.items() if not key.endswith(ends)})
+
 
 @dataclass(frozen=True)
 class Difference:

@@ -24,7 +24,7 @@ def read_conninfo(conninfo: str) -> dict[str, str]:
         SettingsError: it cannot be read. No part of it is shown, for libpq quotes what it stumbles over,
             and that may be the password.
     """
-    if re.search(r"[?&]schema=", conninfo):
+    if re.match(r"postgres(ql)?://.*[?&]schema=", conninfo):  # in key=value form it may be a piece of a password
         raise SettingsError(
             "the connection URL has ?schema=, which only yoyo understands",
             hint="write ?options=-csearch_path%3Dapp instead",

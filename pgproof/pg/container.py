@@ -51,6 +51,11 @@ class ContainerServer:
         """Name of the project's database on it."""
         return self.settings.database
 
+    @property
+    def name_in_full(self) -> str:
+        """The same: what is ours has no other."""
+        return self.database
+
     def find(self) -> str | None:
         """Return the conninfo of its maintenance database if it runs; two questions to the engine, nothing is started.
 

@@ -27,11 +27,21 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what psycopg l
 
 CONNECT_TIMEOUT = 10  # seconds; libpq's own is the kernel's, two minutes and more
 
+_IAM = "is the role granted rds_iam, may these credentials rds-db:connect as it, and is the clock right?"
+_ROOTS = "its roots are in another file: `ca_bundle` of the plan, sslrootcert of the URL"
+
 # What libpq says, as a pattern, and what to do about it.
 _HINTS = (
     ('database ".*" does not exist', "inv db.create or inv db.reset makes the database"),
+    ("PAM authentication failed", _IAM),
+    (r"rds\.amazonaws.*password authentication failed", f"has the password just been changed? By token: {_IAM}"),
     ("password", "is the password in the URL, in PGPASSWORD or in ~/.pgpass the right one?"),
     ("no encryption", "add ?sslmode=require to the URL"),
+    ("does not match host name", "that is another server than was asked for: is the host name, or the tunnel, wrong?"),
+    ("certificate has expired", "the server needs a new one, or somebody else stands between; nothing was sent to it"),
+    ("certificate verify failed", f"somebody else stands between, or {_ROOTS}"),
+    ("root certificate file", _ROOTS),
+    ("does not support SSL", "RDS always does: is the host, or the tunnel, wrong?"),
     ("translate host name", "is the host name right, and the network there?"),
     ("timeout expired", "is the server open to this machine's address?"),
     ("too many clients", "inv db.sessions shows who is connected"),
@@ -90,7 +100,7 @@ def connect(conninfo: str, *, dbname: str | None = None, **options: Any) -> psyc
     try:
         return psycopg.connect(conninfo, **chosen)
     except psycopg.OperationalError as error:
-        raise explain_refusal(error) from error
+        raise explain_refusal(error, _find_fault(error, conninfo)) from error
 
 
 def connect_runner(
@@ -113,12 +123,20 @@ def connect_runner(
     return connect(conninfo, dbname=dbname, application_name=program, options=options)  # a server on Windows cannot
 
 
-def explain_refusal(error: psycopg.Error) -> ServerUnavailable:
+def explain_refusal(error: psycopg.Error, fault: str = "") -> ServerUnavailable:
     """Return the error for a server that lets nobody in: in libpq's words, on one line, and what to do about it."""
-    said = " ".join(str(error).removeprefix("connection failed: ").split())
+    said = " ".join(f"{str(error).removeprefix('connection failed: ')} {fault}".split())
     return ServerUnavailable(
         said, hint=next((hint for words, hint in _HINTS if re.search(words, said, re.IGNORECASE)), "")
     )
+
+
+def _find_fault(error: psycopg.Error, conninfo: str) -> str:
+    if "certificate verify failed" not in str(error):
+        return ""
+    from pgproof.pg.certificate import find_fault
+
+    return (fault := find_fault(conninfo)) and f"({fault})"
 
 
 def ensure_created(conninfo: str, name: str) -> bool:
@@ -170,23 +188,24 @@ def await_quiet(connection: Connection[Any], name: str) -> None:
         time.sleep(0.0005)
 
 
-def check_destruction(server: Server, *, what: str, allowed: str | None) -> None:
+def check_destruction(server: Server, *, what: str, allowed: str | None, harm: str = "destroy") -> None:
     """Let pass what is ours to destroy, or what the person at the keyboard has named.
 
     Args:
         server: where the database is.
         what: the verb, as it is typed: `db.reset`.
         allowed: value of `--yes-destroy`.
+        harm: what it does to the database.
 
     Raises:
         DestructionRefused: says what would have been destroyed.
     """
-    if server.ours or allowed == server.database:
+    if server.ours or allowed == (name := server.name_in_full):
         return
-    named = f"; --yes-destroy names {allowed}" if allowed else ""
+    named = f"; --yes-destroy names {' '.join(allowed.split())}" if allowed else ""
     raise DestructionRefused(
-        f"{what} would destroy {_describe(server)}{named}",
-        hint=f"if that is what you want: --yes-destroy={server.database}",
+        f"{what} would {harm} {_describe(server)}{named}",
+        hint=f"if that is what you want: --yes-destroy={name}",
     )
 
 

@@ -36,6 +36,11 @@ class EmbeddedServer:
         return self.settings.database
 
     @property
+    def name_in_full(self) -> str:
+        """The same: what is ours has no other."""
+        return self.database
+
+    @property
     def data(self) -> Path:
         """Its data directory; it exists from the first start on."""
         return self._home / "data"

@@ -34,6 +34,15 @@ class RemoteServer:
         """On this machine, and not production: that is never ours, also behind a tunnel that ends here."""
         return self.settings.target != "prod" and is_loopback(self.url)
 
+    @property
+    def name_in_full(self) -> str:
+        """The database's name; of production with its host, which nobody types by habit."""
+        if self.settings.target != "prod":
+            return self.database
+        parts = read_conninfo(self.url)
+        host = next(filter(None, map(parts.get, ("host", "hostaddr", "service"))), "localhost")
+        return f"{self.database}@{host}"
+
     def find(self) -> str | None:
         """Return the conninfo of its maintenance database if a server answers; nobody logs in."""
         patient = {"connect_timeout": CONNECT_TIMEOUT} | read_conninfo(self._maintenance)

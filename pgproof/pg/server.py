@@ -52,6 +52,10 @@ class Server(Protocol):
     def ours(self) -> bool:
         """Made on this machine for this project: its databases may be destroyed without asking."""
 
+    @property
+    def name_in_full(self) -> str:
+        """What a person has to type before the project's database on it is destroyed, where it is not ours."""
+
     def ensure_up(self) -> str:
         """Start it where needed; return the libpq conninfo of its maintenance database.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, BaseConnection, Connection
 from psycopg.pq import TransactionStatus
 
 from pgproof.errors import QueryError, SettingsError
@@ -21,8 +21,6 @@ from pgproof.settings import find_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from psycopg import BaseConnection
 
     from pgproof.queries.call import Call
     from pgproof.queries.files import Query
@@ -92,7 +90,7 @@ class Adapter(Asking, Generic[C]):
 
     def __init__(
         self,
-        url: str | C,
+        url: str | Callable[[], str] | C,
         queries: Queries | Path | str | None = None,
         *,
         min_size: int = 1,
@@ -103,7 +101,8 @@ class Adapter(Asking, Generic[C]):
         """Read the queries; nothing is connected before the first call.
 
         Args:
-            url: of the database; or a connection in autocommit.
+            url: of the database; or what says it anew for each connection, so that a password may change; or a
+                connection in autocommit.
             queries: their folder; by default `queries/` of the project that the program runs in.
             min_size: how many connections the pool keeps open.
             max_size: how many it may have.
@@ -120,15 +119,15 @@ class Adapter(Asking, Generic[C]):
         self._given: C | None = None
         self._cache = cache
         self._untold: dict[str, Query] = {}
+        if isinstance(url, BaseConnection):
+            _check_autocommit(url)
+            self._given = url
         if cache:
-            cache.attach(None if isinstance(url, str) else url)
-        if isinstance(url, str):
+            cache.attach(self._given)
+        if not isinstance(url, BaseConnection):
             from pgproof.queries.pool import Terms
 
             self._pool = self._make_pool(Terms(url, min_size, max_size, timeout))
-        else:
-            _check_autocommit(url)
-            self._given = url
 
     @abstractmethod
     def _make_pool(self, terms: Terms) -> Any:  # noqa: ANN401

@@ -7,6 +7,7 @@ the reason, and the next call makes the pool try anew.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -17,14 +18,14 @@ from psycopg import AsyncConnection, Connection, pq
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout
 
-from pgproof.errors import QueryError, ServerUnavailable
+from pgproof.errors import PgproofError, QueryError, ServerUnavailable
 from pgproof.pg.conninfo import read_conninfo
 from pgproof.pg.database import CONNECT_TIMEOUT, explain_refusal
 from pgproof.pg.loss import is_last
 from pgproof.queries.refusal import READ_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Self
 
 # A host that vanished without a word is given up after a minute; the kernel's own answer would take hours.
@@ -44,7 +45,7 @@ _CHANGED_UNDER_US = "RevalidateCachedQuery"
 class Terms:
     """What a pool is to be: of which database, how large, and how patient its clients are."""
 
-    url: str = field(repr=False)
+    url: str | Callable[[], str] = field(repr=False)
     min_size: int
     max_size: int
     timeout: float
@@ -52,20 +53,35 @@ class Terms:
     @property
     def options(self) -> dict[str, Any]:
         """As psycopg_pool takes them."""
-        patience = max(1, min(CONNECT_TIMEOUT, int(self.timeout / 2)))  # so that the reason comes before the time is up
-        conninfo = make_conninfo("", **_WATCHFUL | {"connect_timeout": str(patience)} | read_conninfo(self.url))
-        return {
-            "conninfo": conninfo,
-            "kwargs": {"autocommit": True},
+        known = {"conninfo": self._complete(self.url)} if isinstance(self.url, str) else {}
+        return known | {
+            "kwargs": {"autocommit": True} | ({} if known else {"ask": self._ask}),
             "min_size": self.min_size,
             "max_size": self.max_size,
             "open": False,
         }
 
+    def _ask(self) -> str:
+        """Ask where to connect now."""
+        return self._complete(self.url if isinstance(self.url, str) else self.url())
+
+    def _complete(self, url: str) -> str:
+        patience = max(1, min(CONNECT_TIMEOUT, int(self.timeout / 2)))  # so that the reason comes before the time is up
+        return make_conninfo("", **_WATCHFUL | {"connect_timeout": str(patience)} | read_conninfo(url))
+
 
 class _Failure(NamedTuple):
-    error: psycopg.Error
+    error: Exception
     when: float
+
+    def explain(self) -> ServerUnavailable:
+        """Return it for whom gets no connection: from the server, or from who was asked where the server is."""
+        if isinstance(self.error, psycopg.Error):
+            return explain_refusal(self.error)
+        if isinstance(self.error, PgproofError):
+            return ServerUnavailable(self.error.what, at=self.error.at, hint=self.error.hint)
+        what = f"the function that is to say where the database is raised {type(self.error).__name__}"
+        return ServerUnavailable(what, hint="its own words are the cause of this error")  # they may hold a password
 
 
 class PoolConnection(Connection[Any]):
@@ -75,11 +91,12 @@ class PoolConnection(Connection[Any]):
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Self:  # noqa: ANN401
-        """Connect, or give the stand-in."""
+        """Connect, or give the stand-in; option `ask` says where to."""
+        ask: Callable[[], str] | None = options.pop("ask", None)
         try:
-            connection = super().connect(conninfo, **options)
+            connection = super().connect(ask() if ask else conninfo, **options)
             connection.execute(_IN_UTC)
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the connection is wanted
             return _stand_in(cls, error)
         return connection
 
@@ -91,11 +108,12 @@ class AsyncPoolConnection(AsyncConnection[Any]):
 
     @classmethod
     async def connect(cls, conninfo: str = "", **options: Any) -> Self:  # noqa: ANN401
-        """See `PoolConnection.connect`."""
+        """See `PoolConnection.connect`; who is asked may take a while, in which the loop goes on."""
+        ask: Callable[[], str] | None = options.pop("ask", None)
         try:
-            connection = await super().connect(conninfo, **options)
+            connection = await super().connect(await asyncio.to_thread(ask) if ask else conninfo, **options)
             await connection.execute(_IN_UTC)
-        except psycopg.Error as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the connection is wanted
             return _stand_in(cls, error)
         return connection
 
@@ -198,7 +216,7 @@ class _Wait:
     def check(self, failure: _Failure | None) -> None:
         """End the wait if connecting failed since it began; what failed before may be over."""
         if failure and failure.when >= self._began:
-            raise explain_refusal(failure.error) from failure.error
+            raise failure.explain() from failure.error
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -244,7 +262,7 @@ def _is_alive(connection: psycopg.BaseConnection[Any]) -> bool:
     return connection.pgconn.status == pq.ConnStatus.OK
 
 
-def _stand_in(kind: type[P], error: psycopg.Error) -> P:
+def _stand_in(kind: type[P], error: Exception) -> P:
     """Make a connection that is closed already, and says why."""
     pgconn = pq.PGconn.connect_start(b"host=/")  # a folder without a server: nothing is sent anywhere
     pgconn.finish()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from types_boto3_ec2 import EC2Client
+    from types_boto3_pricing import PricingClient
     from types_boto3_rds import RDSClient
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_sts import STSClient
@@ -49,6 +50,12 @@ class Cloud(Patience):
         return client
 
     @cached_property
+    def pricing(self) -> PricingClient:
+        """What things cost."""
+        client: PricingClient = self.open("pricing")
+        return client
+
+    @cached_property
     def sts(self) -> STSClient:
         """Who asks."""
         client: STSClient = self.open("sts")
@@ -63,4 +70,14 @@ def open_cloud(settings: Settings, plan: Plan, notify: Callable[[str], None] = l
         plan: says the region; boto3's own where it does not.
         notify: is told, in a line, what is tried again.
     """
-    return Cloud(lambda service: open_client(settings, service, region=plan.region), notify=notify)
+
+    def open_there(service: str) -> Any:  # noqa: ANN401 - of that service
+        region = price_region(plan.region) if service == "pricing" else plan.region
+        return open_client(settings, service, region=region)
+
+    return Cloud(open_there, notify=notify)
+
+
+def price_region(region: str) -> str:
+    """Return a region whose Price List tells of another's prices: few have it."""
+    return "cn-northwest-1" if region.startswith("cn-") else "us-east-1"

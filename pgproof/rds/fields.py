@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pgproof.rds.plan import Plan
 
 Change = Literal["at once", "with a restart", "never"]
 
@@ -54,8 +59,20 @@ FIELDS = (
     Field("performance_insights", "PerformanceInsightsRetentionPeriod", "performance_insights_retention_period"),
     Field("ca_certificate", "CACertificateIdentifier", "ca_cert_identifier"),
     Field("minor_upgrades", "AutoMinorVersionUpgrade", "auto_minor_version_upgrade"),
-    Field("extended_support", "EngineLifecycleSupport", "engine_lifecycle_support", "never"),
+    Field("extended_support", "EngineLifecycleSupport", "engine_lifecycle_support"),
     Field("iam", "EnableIAMDatabaseAuthentication", "iam_database_authentication_enabled"),
     Field("tags", "Tags", "tags"),
 )
 """All that stands for a value of AWS'; `master_password` is said by each of the three in its own way."""
+
+LIFECYCLES = {True: "open-source-rds-extended-support", False: "open-source-rds-extended-support-disabled"}
+_OFF_AT_0 = ("storage_max", "performance_insights")  # there is nothing then that AWS could be told
+
+
+def decided(plan: Plan) -> Iterator[tuple[Field, Any]]:
+    """Yield the fields that a plan decides, each with AWS' value; what is empty in the plan is left to AWS."""
+    for each in FIELDS:
+        value = getattr(plan, each.name)
+        if value in ("", (), {}) or (value == 0 and each.name in _OFF_AT_0):
+            continue
+        yield each, LIFECYCLES[value] if each.name == "extended_support" else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import CloudError
 
@@ -51,7 +51,17 @@ class Instance:
     @property
     def groups(self) -> list[str]:
         """Ids of its security groups."""
-        return [each["VpcSecurityGroupId"] for each in self.said.get("VpcSecurityGroups", [])]
+        found = self.said.get("VpcSecurityGroups", [])
+        return [each["VpcSecurityGroupId"] for each in found if each.get("Status") != "removing"]
+
+    @property
+    def pending(self) -> dict[str, Any]:
+        """What it is to have after its maintenance window, by RDS' names."""
+        return {
+            name: value
+            for name, value in self.said.get("PendingModifiedValues", {}).items()
+            if value not in ({}, [], None)
+        }
 
 
 def find_instance(cloud: Cloud, identifier: str) -> Instance | None:

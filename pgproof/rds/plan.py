@@ -100,6 +100,9 @@ class Plan:
 
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    home: int = 0
+    """Major version that runs at home: the setting `major`; 0: not known."""
+
     part: Part = field(repr=False, compare=False)
     """The lines of pyproject.toml that say it."""
 
@@ -125,7 +128,12 @@ def read_plan(settings: Settings) -> Plan:
         raise SqlFileError(problems)
     said: dict[str, Any] = {"database": settings.database, "engine_version": str(settings.major), **part.words}
     zone = said.get("availability_zone", "")
-    otherwise = {"username": f"{said['database']}_master".replace("-", "_"), "region": zone[:-1]}
+    otherwise = {
+        "username": f"{said['database']}_master".replace("-", "_"),
+        "region": zone[:-1],
+        "iam": said.get("master_password") == "iam",
+        "home": settings.major,
+    }
     return Plan(**{**otherwise, **said, "security_groups": tuple(said.get("security_groups", ()))}, part=part)
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import NoReturn
 
 from pgproof.errors import ServerUnavailable
+from pgproof.pg.database import connect
 from pgproof.pg.remote import RemoteServer
 from pgproof.rds.access import Access
 from pgproof.rds.cloud import open_cloud
@@ -34,6 +35,21 @@ class RdsServer(RemoteServer):
     def url(self) -> str:
         """Conninfo of the database, with a password or token that holds now."""
         return self.access.conninfo()
+
+    @property
+    def ours(self) -> bool:
+        """Never, also where a tunnel to it begins on this machine."""
+        return False
+
+    def find(self) -> str:
+        """Return the conninfo of its maintenance database, after a look at who answers there.
+
+        Raises:
+            ServerUnavailable: it does not answer, or is not the one that it should be.
+            CloudError: there is no such instance, it is not available, or AWS refused.
+        """
+        connect(conninfo := self.ensure_up()).close()  # a ping hears nothing of a certificate that is refused
+        return conninfo
 
     def ensure_down(self) -> NoReturn:
         """Refuse: that is asked for by its own name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from unicodedata import category
 
 from pgproof.errors import Problem
 from pgproof.tomltext import did_you_mean
@@ -33,11 +34,15 @@ _KINDS = {
 }
 _PASSWORDS = ("managed", "environment", "iam")
 
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+_DAY = "(?i:mon|tue|wed|thu|fri|sat|sun)"
+_KEY = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+_ALIAS = "alias/[A-Za-z0-9/_-]+"
 _NAME_HINT = "letters, digits and _, a letter first, at most 63"
 _PATTERNS = {
     "identifier": (
-        r"(?=.{1,63}\Z)[A-Za-z](-?[A-Za-z0-9])*",
-        "letters, digits and single hyphens, a letter first, at most 63",
+        r"(?=.{1,63}\Z)[a-z](-?[a-z0-9])*",
+        "small letters, digits and single hyphens, a letter first, at most 63",
     ),
     "region": (r"[a-z]{2}(-[a-z]+)+-\d", "such as ca-central-1"),
     "availability_zone": (r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "such as ca-central-1a"),
@@ -47,16 +52,21 @@ _PATTERNS = {
     "username": (r"[A-Za-z][A-Za-z0-9_]{0,62}", _NAME_HINT),
     "connect_as": (r"[A-Za-z_][A-Za-z0-9_$]{0,62}", _NAME_HINT),
     "storage_type": (r"[a-z0-9]+", "such as gp3"),
-    "kms_key": (r"[A-Za-z0-9:/_-]+", "an ARN, an id, or alias/name"),
+    "kms_key": (
+        rf"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{{12}}:(key/{_KEY}|{_ALIAS})|{_KEY}|{_ALIAS}",
+        "an ARN, an id, or alias/name",
+    ),
     "subnet_group": (r"[A-Za-z0-9_. -]{1,255}", "letters, digits, -, _, . and blanks"),
     "parameter_group": (r"[A-Za-z](-?[A-Za-z0-9.])*", "letters, digits, . and single hyphens"),
-    "backup_window": (r"\d\d:\d\d-\d\d:\d\d", "in UTC, such as 07:00-07:30"),
-    "maintenance_window": (r"(?i:[a-z]{3}:\d\d:\d\d-[a-z]{3}:\d\d:\d\d)", "in UTC, such as sun:08:00-sun:08:30"),
+    "backup_window": (rf"{_TIME}-{_TIME}", "in UTC, such as 07:00-07:30"),
+    "maintenance_window": (rf"{_DAY}:{_TIME}-{_DAY}:{_TIME}", "in UTC, such as sun:08:00-sun:08:30"),
     "ca_certificate": (r"[a-z0-9-]+", "such as rds-ca-rsa2048-g1"),
 }
 _GROUP = re.compile(r"sg-[0-9a-f]{8,17}")
 _PORTS = range(1150, 65536)
+_MOST_TAGS = 50
 _LONGEST_TAG = (128, 256)
+_IN_TAGS = "_.:/=+-@"  # besides letters, digits and blanks of every script
 
 
 def find_problems(part: Part) -> list[Problem]:
@@ -94,7 +104,7 @@ def _value_problems(part: Part) -> Iterator[Problem]:
         yield Problem(part.at("port"), f"port {words['port']} is none of RDS'", f"{_PORTS[0]} to {_PORTS[-1]}")
     zone, region = words.get("availability_zone", ""), words.get("region", "")
     if zone and region and zone[:-1] != region:
-        yield Problem(part.at("availability_zone"), f"zone {zone} is not in {region}", "leave the region out")
+        yield Problem(part.at("availability_zone"), f"zone {zone!r} is not in {region!r}", "leave the region out")
     yield from _size_problems(part)
     yield from _list_problems(part)
 
@@ -113,9 +123,18 @@ def _list_problems(part: Part) -> Iterator[Problem]:
             yield Problem(
                 part.at("security_groups"), f"{group!r} is no id of a security group", "such as sg-0123456789abcdef0"
             )
-    for key, value in words.get("tags", {}).items():
-        if not 0 < len(key) <= _LONGEST_TAG[0] or len(value) > _LONGEST_TAG[1] or key.startswith("aws:"):
-            yield Problem(part.at("tags"), f"{key!r} makes no tag", "1 to 128 letters, up to 256 of value, not aws:…")
+    if len(tags := words.get("tags", {})) > _MOST_TAGS:
+        yield Problem(part.at("tags"), f"{len(tags)} tags", f"AWS takes {_MOST_TAGS}")
+    for key, value in tags.items():
+        if not _is_tag(key, value):
+            hint = f"1 to 128 letters, up to 256 of value: letters, digits, blanks, {_IN_TAGS}; not aws:… or rds:…"
+            yield Problem(part.at("tags"), f"{key!r} makes no tag", hint)
+
+
+def _is_tag(key: str, value: str) -> bool:
+    fits = 0 < len(key) <= _LONGEST_TAG[0] and len(value) <= _LONGEST_TAG[1]
+    taken = any(each.startswith(("aws:", "rds:")) for each in (key, value))
+    return fits and not taken and all(each in _IN_TAGS or category(each)[0] in "LNZ" for each in key + value)
 
 
 def _is(value: object, kind: str) -> bool:

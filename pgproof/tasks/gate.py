@@ -11,10 +11,12 @@ from pgproof.errors import SettingsError
 from pgproof.tasks.task import count, place_task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from pgproof.gate.change import Change
     from pgproof.gate.formats.render import Format
     from pgproof.gate.proof import Report
+    from pgproof.settings import Settings
     from pgproof.tasks.task import Place
 
 _FORMATS = ("human", "json", "junit", "sarif", "markdown")
@@ -29,6 +31,7 @@ _FORMATS = ("human", "json", "junit", "sarif", "markdown")
         "format": f"how the report is told: {', '.join(_FORMATS)}",
         "html": "write a page with it, too",
         "write": "a file to write it to, too, by its ending: .json .xml .sarif .md .html; may be given several times",
+        "sign": "where all is proved, write migrations/PROOF, which `db.migrate --target=prod` asks for",
     },
     iterable=["write"],
 )
@@ -41,6 +44,7 @@ def judge(  # noqa: PLR0913, PLR0917  (an option each)
     stats: str | None = None,
     format: str = "human",  # noqa: A002  (the option's name)
     html: str | None = None,
+    sign: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """Prove that the schema change from a base to the working tree may merge; exit code 1 where it may not."""
     from pgproof.gate.change import read_change
@@ -48,6 +52,7 @@ def judge(  # noqa: PLR0913, PLR0917  (an option each)
     from pgproof.gate.formats.rooted import seen_from
     from pgproof.gate.judge import judge as prove_all
     from pgproof.gate.measuring.stats import read_stats
+    from pgproof.gate.record import hash_files
     from pgproof.gate.trial import Options, Trial
 
     if format not in _FORMATS:
@@ -56,11 +61,15 @@ def judge(  # noqa: PLR0913, PLR0917  (an option each)
     sizes = read_stats(Path(stats)) if stats else {}
     options = Options(rows=count("--rows", rows), thorough=thorough, production=sizes)
     change = read_change(place.settings, base)
+    before = hash_files(place.settings) if sign else {}
     notify = place.screen.busy if format == "human" else lambda _: None
     with open_databases(place.settings) as databases:
         report = seen_from(place.settings.root, prove_all(Trial(change, databases, options), notify))
     _show(place, report, format)
-    _write(place, report, files, tell=format == "human")
+    tell = place.screen.say if format == "human" else lambda _: None
+    _write(report, files, tell)
+    if sign:
+        _sign(place.settings, change, report, before, tell)
     if report.is_broken:
         from pgproof.gate.formats.verdict import give_verdict
 
@@ -106,10 +115,20 @@ def _show(place: Place, report: Report, format: str) -> None:  # noqa: A002
     place.screen.say(render(report, cast("Format", format)))
 
 
-def _write(place: Place, report: Report, files: Sequence[tuple[Path, Format]], *, tell: bool) -> None:
+def _write(report: Report, files: Sequence[tuple[Path, Format]], tell: Callable[[str], None]) -> None:
     from pgproof.gate.formats.render import render
 
     for path, name in files:
         path.write_text(f"{render(report, name)}\n", encoding="utf-8")
-        if tell:
-            place.screen.say(f"written: {path}")
+        tell(f"written: {path}")
+
+
+def _sign(
+    settings: Settings, change: Change, report: Report, before: dict[str, str], tell: Callable[[str], None]
+) -> None:
+    from pgproof.gate.record import write_record
+
+    if (path := write_record(settings, change, report, before)) is None:
+        tell("not signed: of these files there is no record")
+    else:
+        tell(f"{'signed' if settings.proof_key else 'recorded, without a PGPROOF_PROOF_KEY to sign it'}: {path}")

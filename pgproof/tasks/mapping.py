@@ -71,7 +71,7 @@ def check(place: Place, offline: bool = False, json: bool = False) -> None:  # n
 def seed(place: Place) -> None:
     """Put the demo items of metrics/demo into a DynamoDB on this machine, so that there is something to look at."""
     from pgproof.metrics.aws import open_aws
-    from pgproof.metrics.dashboard.figures import many
+    from pgproof.figures import many
     from pgproof.metrics.seeding import read_demos, seed
 
     demos = read_demos(place.settings.metrics / "demo")
@@ -119,7 +119,7 @@ def _connect(place: Place) -> Connection[Any] | None:
 
 
 def _show(place: Place, mappings: Sequence[Mapping], findings: Sequence[Finding]) -> None:
-    from pgproof.metrics.dashboard.figures import many
+    from pgproof.figures import many
 
     for each in findings:
         place.screen.say(str(each), "warning" if each.warns else "error")

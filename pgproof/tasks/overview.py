@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pgproof.figures import many
 from pgproof.markup import visible
-from pgproof.metrics.dashboard.figures import BARS, PLAIN_BARS, ago, change, many, number, short, sparkline
+from pgproof.metrics.dashboard.figures import BARS, PLAIN_BARS, ago, change, number, short, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from json import dumps
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,8 @@ from pgproof import migrations
 from pgproof.errors import MigrationError, SettingsError
 from pgproof.migrations import DRIFT, PENDING, compare, fetch_ledger, find
 from pgproof.pg.database import check_destruction
+from pgproof.tasks import production
+from pgproof.tasks.production import audited, hash_scripts
 from pgproof.tasks.report import as_dict, as_row, conclude, follow, show_sql
 from pgproof.tasks.server import YES_DESTROY
 from pgproof.tasks.task import count, place_task
@@ -27,16 +30,36 @@ _PHASE = "pre: only what runs before the new code is out; post: the rest, once i
 _DRY = "show the SQL, change nothing"
 
 
-@place_task(help={"to": f"the last one to apply: {_TO}", "phase": _PHASE, "dry_run": _DRY})
-def migrate(place: Place, to: str | None = None, phase: str | None = None, dry_run: bool = False) -> None:  # noqa: FBT001, FBT002
-    """Apply what is pending."""
+@place_task(
+    help={
+        "to": f"the last one to apply: {_TO}",
+        "phase": _PHASE,
+        "dry_run": _DRY,
+        "without_proof": "on production: why it goes on without the gate's proof; the audit keeps it",
+        "snapshot": "on production: keep a snapshot of the planned RDS instance first",
+    }
+)
+def migrate(
+    place: Place,
+    to: str | None = None,
+    phase: str | None = None,
+    dry_run: bool = False,  # noqa: FBT001, FBT002
+    without_proof: str | None = None,
+    snapshot: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Apply what is pending; on production, what `gate --sign` has proved."""
     folder, chosen = place.folder, _read_phase(phase)
+    wish = production.Wish(without_proof=without_proof, snapshot=snapshot)
+    wish.check(place)
+    if place.settings.target == "prod" and not dry_run:
+        production.migrate(place, folder, to=to, phase=chosen, wish=wish)
+        return
     with place.connect() as connection:
         if dry_run:
             todo, again = migrations.find_pending(folder, fetch_ledger(connection), to=to, phase=chosen)
             show_sql(place.screen, [*todo, *again])
-            return
-        _migrate(place, connection, folder, to=to, phase=chosen)
+        else:
+            _migrate(place, connection, folder, to=to, phase=chosen)
 
 
 @place_task(
@@ -55,11 +78,14 @@ def rollback(
     if not dry_run:
         check_destruction(place.server, what="db.rollback", allowed=yes_destroy)
     with place.connect() as connection:
+        ledger = fetch_ledger(connection)
+        undo = migrations.to_roll_back(compare(folder.migrations, ledger), **chosen)
         if dry_run:
-            entries = compare(folder.migrations, fetch_ledger(connection))
-            show_sql(place.screen, migrations.to_roll_back(entries, **chosen), back=True)
+            show_sql(place.screen, undo, back=True)
             return
-        outcome = migrations.roll_back(connection, folder, place.settings, notify=follow(place.screen), **chosen)
+        files = hash_scripts([*undo, *(each for each in folder.repeatables if each.id in ledger.withdrawn)])
+        with audited(place, connection, "db.rollback", files):
+            outcome = migrations.roll_back(connection, folder, place.settings, notify=follow(place.screen), **chosen)
         conclude(place.screen, outcome, "rolled back")
 
 
@@ -69,11 +95,13 @@ def redo(place: Place, yes_destroy: str | None = None) -> None:
     folder = place.folder
     check_destruction(place.server, what="db.redo", allowed=yes_destroy)
     with place.connect() as connection:
-        undone = migrations.roll_back(connection, folder, place.settings, steps=1, notify=follow(place.screen))
-        if undone.changed:
-            _migrate(place, connection, folder, to=undone.changed[0])
-        else:
-            conclude(place.screen, undone, "rolled back")
+        files = hash_scripts(migrations.to_roll_back(compare(folder.migrations, fetch_ledger(connection)), steps=1))
+        with audited(place, connection, "db.redo", files):
+            undone = migrations.roll_back(connection, folder, place.settings, steps=1, notify=follow(place.screen))
+            if undone.changed:
+                _migrate(place, connection, folder, to=undone.changed[0])
+            else:
+                conclude(place.screen, undone, "rolled back")
 
 
 @place_task(help={"json": "for a script"})
@@ -112,7 +140,8 @@ def seed(place: Place, yes_destroy: str | None = None) -> None:
 
     files, tell = read_seeds(place.settings.seeds), follow(place.screen)
     check_destruction(place.server, what="db.seed", allowed=yes_destroy)
-    with place.connect() as connection:
+    hashes = {each.path.name: sha256(each.content).hexdigest() for each in files}
+    with place.connect() as connection, audited(place, connection, "db.seed", hashes):
         place.screen.busy("seeds")
         for each in load(connection, files):
             tell(each)
@@ -136,7 +165,8 @@ def mark(place: Place, name: str) -> None:
         entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
         if entry.migration is None:
             raise MigrationError(f"already applied, and its file is gone: {entry.id}")
-        marks.mark(connection, [entry.migration], place.settings)
+        with audited(place, connection, "db.mark", hash_scripts([entry.migration])):
+            marks.mark(connection, [entry.migration], place.settings)
         place.screen.say(f"marked {entry.id}")
 
 
@@ -147,7 +177,8 @@ def unmark(place: Place, name: str) -> None:
 
     with place.connect() as connection:
         entry = find(compare(place.folder.migrations, fetch_ledger(connection)), name)
-        marks.unmark(connection, [entry.id], place.settings)
+        with audited(place, connection, "db.unmark", {entry.id: (entry.row and entry.row.sha256) or ""}):
+            marks.unmark(connection, [entry.id], place.settings)
         place.screen.say(f"unmarked {entry.id}")
 
 
@@ -160,7 +191,8 @@ def baseline(place: Place, at: str) -> None:
         entries = compare(place.folder.migrations, fetch_ledger(connection))
         entry = find(entries, at)
         chosen = [each.migration for each in entries[: entries.index(entry) + 1] if each.migration]
-        marks.mark(connection, chosen, place.settings)
+        with audited(place, connection, "db.baseline", hash_scripts(chosen)):
+            marks.mark(connection, chosen, place.settings)
         place.screen.say(f"marked {len(chosen)} migrations, up to {entry.id}")
 
 
@@ -169,8 +201,11 @@ def repair(place: Place) -> None:
     """Accept edits of comments and layout, and record checksums of what yoyo applied."""
     from pgproof.migrations import marks
 
+    folder = place.folder
     with place.connect() as connection:
-        mended = marks.repair(connection, place.folder.migrations, place.settings)
+        odd = marks.find_odd(folder.migrations, fetch_ledger(connection))
+        with audited(place, connection, "db.repair", hash_scripts(odd)):
+            mended = marks.repair(connection, folder.migrations, place.settings)
         place.screen.say(f"recorded checksums of {', '.join(mended)}" if mended else "nothing to repair")
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
+from pgproof.markup import visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -32,6 +34,8 @@ _STYLES = {
     "missing": "bold red",
     "out of order": "bold red",
     "notice": "yellow",
+    "expired": "yellow",
+    "wide open": "bold red",
     "help": "dim",
     "query": "bold",
     "added": "green",
@@ -89,11 +93,11 @@ class PlainScreen:
 
     def say(self, text: str, word: str = "") -> None:  # noqa: ARG002  (looks are for terminals)
         """Write a line."""
-        print(text, flush=True)  # noqa: T201
+        print(visible(text), flush=True)  # noqa: T201
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write rows in aligned columns."""
-        everything = [columns, *rows]
+        everything = [list(map(visible, row)) for row in (columns, *rows)]
         widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
         for row in everything:
             self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -124,7 +128,7 @@ class RichScreen:
     def say(self, text: str, word: str = "") -> None:
         """Write a line in the look of its word."""
         look = _STYLES.get(word, "")
-        self._console.print(text, style=look, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self._console.print(visible(text), style=look, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Write a table; a cell that is one of our words has its look."""
@@ -135,7 +139,7 @@ class RichScreen:
         for column in columns:
             table.add_column(column, overflow="fold")  # a name that is cut is no name
         for row in rows:
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+            table.add_row(*(Text(visible(cell), style=_STYLES.get(cell, "")) for cell in row))
         self._console.print(table)
 
     def busy(self, text: str) -> None:

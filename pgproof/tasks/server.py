@@ -14,7 +14,7 @@ from pgproof.tasks.task import count, place_task
 if TYPE_CHECKING:
     from pgproof.tasks.task import Place
 
-YES_DESTROY = {"yes_destroy": "name of the database, where it is not a local one of ours"}
+YES_DESTROY = {"yes_destroy": "name of the database, where it is not a local one of ours; of production, name@host"}
 
 
 @place_task()
@@ -55,10 +55,13 @@ def logs(place: Place, lines: str = "40") -> None:
     place.screen.say(place.server.read_log(count("--lines", lines)).rstrip())
 
 
-@place_task(help={"kill": "disconnect them all"})
-def sessions(place: Place, kill: bool = False) -> None:  # noqa: FBT001, FBT002
+@place_task(help={"kill": "disconnect them all", **YES_DESTROY})
+def sessions(place: Place, kill: bool = False, yes_destroy: str | None = None) -> None:  # noqa: FBT001, FBT002
     """Show who is connected to the database."""
     conninfo, name = place.running, place.server.database
+    if kill:
+        harm = "disconnect everybody from"
+        check_destruction(place.server, what="db.sessions --kill", allowed=yes_destroy, harm=harm)
     found = database.fetch_sessions(conninfo, name)
     rows = [[str(s.pid), s.role, s.client, s.application, s.state, f"{s.since:%Y-%m-%d %H:%M:%S}"] for s in found]
     place.screen.table(["pid", "role", "from", "program", "state", "since"], rows)

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from invoke import Context, Exit, Task
 from psycopg.conninfo import make_conninfo
 
 from pgproof.errors import PgproofError, ServerUnavailable, SettingsError
+from pgproof.markup import visible
 from pgproof.migrations import Folder, read_folder
 from pgproof.pg.conninfo import url
 from pgproof.pg.database import connect_runner
@@ -51,6 +52,13 @@ class Place:
     def folder(self) -> Folder:
         """The project's migrations."""
         return read_folder(self.settings.migrations)
+
+    def at(self, target: str) -> Place:
+        """Return the same project at another target."""
+        if self.settings.target == target:
+            return self
+        settings = read_settings(self.settings.root, target=target)
+        return replace(self, settings=settings, server=_choose_server(settings))
 
     @property
     def queries(self) -> Queries:
@@ -169,9 +177,10 @@ class expected_errors:  # noqa: N801  (used as a statement)
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Turn the error, if there is one."""
         if isinstance(error, PgproofError):
-            raise Exit(f"error: {error}", code=1) from error
+            raise Exit(f"error: {visible(str(error))}", code=1) from error
         if isinstance(error, psycopg.Error):
-            raise Exit(f"error: {str(error).strip()} ({error.sqlstate or 'no SQLSTATE'})", code=1) from error
+            said = visible(str(error).strip())
+            raise Exit(f"error: {said} ({error.sqlstate or 'no SQLSTATE'})", code=1) from error
         if isinstance(error, BrokenPipeError):  # `inv db.status | head`: who reads has read enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=141) from error

