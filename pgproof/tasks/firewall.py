@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from json import dumps
 from typing import TYPE_CHECKING
 
 from pgproof.errors import CloudError, SettingsError
-from pgproof.tasks.task import place_task
+from pgproof.tasks.task import place_task, term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pgproof.tasks.task import Place
 
 _GROUP = re.compile(r"sg-[0-9a-f]{8,17}", re.ASCII)
+_LONGEST = timedelta(days=7)
 _NAME = "whose rule it is (default: who the AWS credentials say you are)"
 
 
@@ -64,7 +65,7 @@ def deny(
     if sum((name is not None, all, group is not None)) > 1:
         raise SettingsError("one of --name, --all and --group at a time")
     whose = _check_name(name) if group is None else _check_group(group)
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     whose = whose or ("" if all else _ask_name(cloud))
     instance = fetch_instance(cloud, plan.identifier)
     firewall = _find_firewall(cloud, plan, instance)
@@ -84,7 +85,7 @@ def rules(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     from pgproof.rds.firewall.rule import fetch_rules
     from pgproof.rds.instance import fetch_instance
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     groups, now = fetch_instance(cloud, plan.identifier).groups, datetime.now(UTC)
     rows = [_row(each, now) for group in groups for each in fetch_rules(cloud, group)]
     if json:
@@ -103,9 +104,9 @@ def _allow_person(place: Place, ip: str, ttl: str, name: str | None) -> None:
     from pgproof.rds.instance import fetch_instance
 
     now = datetime.now(UTC)
-    until, person = find_end(ttl, now), _check_name(name)
+    until, person = find_end(term("--ttl", ttl, longest=_LONGEST), now), _check_name(name)
     address = None if ip == "auto" else read_address(ip)
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     instance = fetch_instance(cloud, plan.identifier)
     _refuse_private(plan, instance)
     firewall = _find_firewall(cloud, plan, instance, to_open=True)
@@ -118,19 +119,11 @@ def _allow_person(place: Place, ip: str, ttl: str, name: str | None) -> None:
 def _allow_group(place: Place, group: str) -> None:
     from pgproof.rds.instance import fetch_instance
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     instance = fetch_instance(cloud, plan.identifier)
     firewall = _find_firewall(cloud, plan, instance, to_open=True)
     made = firewall.open_to_group(group)
     place.screen.say(f"{group} may reach port {firewall.port}{'' if made else ', as it was'}", "applied")
-
-
-def _open(place: Place) -> tuple[Plan, Cloud]:
-    from pgproof.rds.cloud import open_cloud
-    from pgproof.rds.plan import read_plan
-
-    plan = read_plan(place.settings)
-    return plan, open_cloud(place.settings, plan, place.screen.busy)
 
 
 def _find_firewall(cloud: Cloud, plan: Plan, instance: Instance, *, to_open: bool = False) -> Firewall:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from pgproof.errors import SettingsError
-from pgproof.tasks.task import place_task
+from pgproof.tasks.task import place_task, term
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pgproof.rds.cloud import Cloud
     from pgproof.rds.difference import Difference
     from pgproof.rds.ensure import Ensured
-    from pgproof.rds.plan import Plan
     from pgproof.rds.waiting import Wait
     from pgproof.tasks.screen import Screen
     from pgproof.tasks.task import Place
 
 _MINUTE = 60.0
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
-_TIMEOUT = {"timeout": "how long to wait, such as 90m or 2h; RDS goes on whatever happens here"}
+_LONGEST = timedelta(days=7)
+_TIMEOUT = {"timeout": "how long to wait, such as 90min or 2h; RDS goes on whatever happens here"}
 
 
 @place_task(
@@ -34,12 +30,12 @@ _TIMEOUT = {"timeout": "how long to wait, such as 90m or 2h; RDS goes on whateve
         **_TIMEOUT,
     }
 )
-def ensure(place: Place, now: bool = False, major: bool = False, timeout: str = "60m") -> None:  # noqa: FBT001, FBT002
+def ensure(place: Place, now: bool = False, major: bool = False, timeout: str = "60min") -> None:  # noqa: FBT001, FBT002
     """Make the planned instance, or change it to the plan, and wait until it is available; once is enough."""
     from pgproof.rds.ensure import Provision
     from pgproof.rds.judging.judge import judge
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     wait = _wait(place, "inv rds.ensure", timeout)
     password = place.settings.master_password
     provision = Provision(cloud=cloud, plan=plan, wait=wait, judge=judge, password=password, now=now, major=major)
@@ -57,7 +53,7 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     from pgproof.rds.facts import read_facts
     from pgproof.rds.instance import fetch_instance
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     instance = fetch_instance(cloud, plan.identifier)
     facts, differences = read_facts(instance), compare(plan, instance)
     if json:
@@ -75,21 +71,21 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
 
 
 @place_task(help=_TIMEOUT)
-def start(place: Place, timeout: str = "60m") -> None:
+def start(place: Place, timeout: str = "60min") -> None:
     """Start the instance, and wait until it is available."""
     from pgproof.rds import lifecycle
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     instance = lifecycle.start(cloud, plan.identifier, _wait(place, "inv rds.start", timeout))
     place.screen.say(f"{plan.identifier} is {instance.status} at {instance.host}:{instance.port}", "applied")
 
 
 @place_task(help=_TIMEOUT)
-def stop(place: Place, timeout: str = "60m") -> None:
+def stop(place: Place, timeout: str = "60min") -> None:
     """Stop the instance, and wait until it stands; RDS starts it again after 7 days."""
     from pgproof.rds import lifecycle
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     instance = lifecycle.stop(cloud, plan.identifier, _wait(place, "inv rds.stop", timeout))
     again = instance.said.get("AutomaticRestartTime")
     place.screen.say(f"{plan.identifier} is stopped", "applied")
@@ -98,22 +94,22 @@ def stop(place: Place, timeout: str = "60m") -> None:
 
 
 @place_task(help={"name": "of the snapshot (default: the instance's, and the time)", **_TIMEOUT})
-def snapshot(place: Place, name: str = "", timeout: str = "60m") -> None:
+def snapshot(place: Place, name: str = "", timeout: str = "60min") -> None:
     """Take a snapshot of the instance, and wait until it can be restored."""
     from pgproof.rds.snapshot import name_snapshot, take_snapshot
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     chosen = name or name_snapshot(plan.identifier)
     wait = _wait(place, f"inv rds.snapshot --name={chosen}", timeout)
     place.screen.say(f"took {take_snapshot(cloud, plan.identifier, chosen, wait=wait)}", "applied")
 
 
 @place_task(help={"yes_destroy": "identifier of the instance, in full", **_TIMEOUT})
-def delete(place: Place, yes_destroy: str | None = None, timeout: str = "60m") -> None:
+def delete(place: Place, yes_destroy: str | None = None, timeout: str = "60min") -> None:
     """Delete the instance, with a final snapshot, and wait until it is gone."""
     from pgproof.rds import lifecycle
 
-    plan, cloud = _open(place)
+    plan, cloud = place.open_planned()
     wait = _wait(place, f"inv rds.delete --yes-destroy={plan.identifier}", timeout)
     deleted = lifecycle.delete(cloud, plan.identifier, wait, allowed=yes_destroy)
     if deleted is None:
@@ -125,25 +121,14 @@ def delete(place: Place, yes_destroy: str | None = None, timeout: str = "60m") -
     place.screen.say("kept: its security group, and what stands in the plan", "notice")
 
 
-def _open(place: Place) -> tuple[Plan, Cloud]:
-    from pgproof.rds.cloud import open_cloud
-    from pgproof.rds.plan import read_plan
-
-    plan = read_plan(place.settings)
-    return plan, open_cloud(place.settings, plan, place.screen.busy)
-
-
 def _wait(place: Place, again: str, timeout: str) -> Wait:
     from pgproof.rds.waiting import Wait
 
-    return Wait(again=again, timeout=read_length("--timeout", timeout), notify=follow_status(place.screen))
-
-
-def read_length(option: str, text: str) -> float:
-    """Return the seconds that an option says, such as 90m."""
-    if found := re.fullmatch(r"([0-9]{1,6})(s|m|min|h)", text):
-        return float(found[1]) * _UNITS[found[2]]
-    raise SettingsError(f"{option}={text} is no length of time", hint="such as 90m or 2h")
+    return Wait(
+        again=again,
+        timeout=term("--timeout", timeout, longest=_LONGEST).total_seconds(),
+        notify=follow_status(place.screen),
+    )
 
 
 def follow_status(screen: Screen, clock: Callable[[], float] = time.monotonic) -> Callable[[str], None]:

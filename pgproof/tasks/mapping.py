@@ -70,8 +70,8 @@ def check(place: Place, offline: bool = False, json: bool = False) -> None:  # n
 @place_task()
 def seed(place: Place) -> None:
     """Put the demo items of metrics/demo into a DynamoDB on this machine, so that there is something to look at."""
-    from pgproof.metrics.aws import open_aws
     from pgproof.figures import many
+    from pgproof.metrics.aws import open_aws
     from pgproof.metrics.seeding import read_demos, seed
 
     demos = read_demos(place.settings.metrics / "demo")

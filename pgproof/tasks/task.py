@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import signal
 import socket
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,16 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgproof.queries import Queries
+    from pgproof.rds.cloud import Cloud
+    from pgproof.rds.plan import Plan
 
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 _WHERE = {
     "target": "local (default) or prod: PROD_CONNECTION_URL, or else the planned RDS instance",
     "server": "embedded (default), container or url, which is CONNECTION_URL",
@@ -103,6 +114,14 @@ class Place:
 
         return find_binaries(self.settings).program(name)
 
+    def open_planned(self) -> tuple[Plan, Cloud]:
+        """Return the planned RDS instance, and the cloud that it is in."""
+        from pgproof.rds.cloud import open_cloud
+        from pgproof.rds.plan import read_plan
+
+        plan = read_plan(self.settings)
+        return plan, open_cloud(self.settings, plan, self.screen.busy)
+
     def url(self, *, show_password: bool = False) -> str:
         """Return the URL of the project's database."""
         return url(self.running, dbname=self.server.database, show_password=show_password)
@@ -166,6 +185,16 @@ def count(option: str, text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise SettingsError(f"{option} {text!r} is not a number from 1 on")
     return int(text)
+
+
+def term(option: str, text: str, *, longest: timedelta) -> timedelta:
+    """Return the length of time that an option was given: 90min, 8h, 2d."""
+    found = re.fullmatch(r"([0-9]{1,6}) ?(s|m|min|h|d)", text)
+    length = int(found[1]) * _UNITS[found[2]] if found else timedelta()
+    if not timedelta() < length <= longest:
+        hint = f"such as 90min, 8h or 2d; {longest.days}d at most"
+        raise SettingsError(f"{option} {text!r} is no length of time", hint=hint)
+    return length
 
 
 class expected_errors:  # noqa: N801  (used as a statement)

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import pgproof
 from pgproof.aws import explain
 from pgproof.errors import PgproofError, SqlFileError
 from pgproof.rds.firewall.address import read_address
-from pgproof.rds.firewall.label import Label, check_name, find_end, read_label
+from pgproof.rds.firewall.label import Label, check_name, read_label
 from pgproof.rds.plan import Plan
+from pgproof.tasks.task import term
 from tests.hostile import HOSTILE, nothing_started, toml
 from tests.rds import make_plan
 
@@ -63,7 +64,7 @@ def test_no_text_opens_more_than_one_address(text: str):
 
 
 def test_no_text_gets_into_a_rule_but_as_a_name(text: str):
-    for check in (check_name, lambda each: find_end(each, NOW)):
+    for check in (check_name, lambda each: term("--ttl", each, longest=timedelta(days=7))):
         try:
             with nothing_started():
                 check(text)

@@ -3,9 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import pytest
-
-from pgproof.errors import SettingsError
 from pgproof.rds.facts import read_facts
 from pgproof.rds.instance import Instance
 from pgproof.tasks import lifecycle
@@ -47,14 +44,3 @@ def test_log_has_a_line_for_what_is_new_and_one_a_minute(capsys):
         tell("x: creating" if now < 90 else "x: backing-up")
 
     assert capsys.readouterr().out.splitlines() == ["0:00 x: creating", "1:00 x: creating", "1:30 x: backing-up"]
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("90m", 5400), ("2h", 7200), ("5min", 300)])
-def test_length_of_time_has_a_unit(text, seconds):
-    assert lifecycle.read_length("--timeout", text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "90", "m", "-1m", "1.5h", "9999999s", "1d 2h", "٣m"])
-def test_what_is_no_length_of_time_is_refused(text):
-    with pytest.raises(SettingsError, match="--timeout"):
-        lifecycle.read_length("--timeout", text)

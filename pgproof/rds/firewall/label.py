@@ -13,10 +13,6 @@ _LABEL = re.compile(rf"pgproof (?P<who>{_NAME}) until (?P<until>\d{{4}}-\d\d-\d\
 _MOMENT = "%Y-%m-%dT%H:%MZ"
 _STAYS = "pgproof application"
 
-_TERM = re.compile(r"(?P<number>\d{1,5})\s?(?P<unit>min|h|d)", re.ASCII)
-_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_LONGEST = timedelta(days=7)
-
 
 @dataclass(frozen=True)
 class Label:
@@ -61,14 +57,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def find_end(ttl: str, now: datetime) -> datetime:
-    """Return when a rule of that age, such as 8h, is to go: a whole minute, as a description has it.
-
-    Raises:
-        SettingsError: it is no duration, or too long a one.
-    """
-    found = _TERM.fullmatch(ttl)
-    term = int(found["number"]) * _UNITS[found["unit"]] if found else timedelta()
-    if not timedelta() < term <= _LONGEST:
-        raise SettingsError(f"--ttl {ttl!r} is no time for a rule to stay", hint="such as 30min, 8h or 2d; 7d at most")
+def find_end(term: timedelta, now: datetime) -> datetime:
+    """Return when a rule of that age is to go: a whole minute, as a description has it."""
     return (now + term + timedelta(seconds=59)).replace(second=0, microsecond=0)
