@@ -177,8 +177,7 @@ def refuse_elsewhere(endpoint: str) -> None:
     if not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
         raise SettingsError(
             f"target prod, and requests to AWS would go to {host}",
-            hint="unset AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_DYNAMODB and AWS_ENDPOINT_URL_DYNAMODB_STREAMS,"
-            " and `endpoint_url` in ~/.aws/config",
+            hint="unset AWS_ENDPOINT_URL, each AWS_ENDPOINT_URL_…, and `endpoint_url` in ~/.aws/config",
         )
 
 
