@@ -1,7 +1,7 @@
 """A Postgres that speaks TLS, with a certificate of a CA of our own: as RDS is, behind a tunnel that begins here.
 
 Embedded builds of Postgres cannot speak it. So one speaks for it, as a proxy of RDS' does: TLS to whoever comes by TCP,
-and behind it a Postgres that asks for passwords in its own words.
+and behind it a Postgres that asks for passwords in its own words. One that speaks it itself: test_rds_tls_server.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import socket
 import ssl
 import threading
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from select import select
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trustme
 from psycopg.conninfo import conninfo_to_dict
@@ -23,12 +23,17 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from pgproof.pg.database import connect
 from pgproof.pg.server import throwaway_server
+from pgproof.rds.access import Access
+from pgproof.rds.truststore import SHIPPED
 from pgproof.settings import read_settings
+from tests.rds import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from psycopg import Connection
+
+    from tests.rds import Stubs
 
 HOST = "cruddur-db-instance.aaaaaaaaaa.ca-central-1.rds.amazonaws.com"
 """The endpoint as moto names it."""
@@ -36,8 +41,93 @@ HOST = "cruddur-db-instance.aaaaaaaaaa.ca-central-1.rds.amazonaws.com"
 PASSWORD = "s3cret-Pa:ss?w'rd%41\\"  # noqa: S105
 """Of `cruddur_master`, who owns database cruddur; nothing that a run writes may hold it."""
 
+OTHER = "other-db.aaaaaaaaaa.ca-central-1.rds.amazonaws.com"
+
+REASONS = {
+    "name": (
+        f'server certificate for "{HOST}" does not match host name "{OTHER}"',
+        "that is another server than was asked for: is the host name, or the tunnel, wrong?",
+    ),
+    "roots": (
+        "SSL error: certificate verify failed (unable to get local issuer certificate)",
+        (
+            "somebody else stands between, or its roots are in another file: "
+            "`ca_bundle` of the plan, sslrootcert of the URL"
+        ),
+    ),
+    "expired": (
+        "SSL error: certificate verify failed (certificate has expired)",
+        "the server needs a new one, or somebody else stands between; nothing was sent to it",
+    ),
+    "plaintext": (
+        "server does not support SSL, but SSL was required",
+        "RDS always does: is the host, or the tunnel, wrong?",
+    ),
+}
+"""What is wrong with a server: how that is told, and what is hinted at."""
+
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 _HBA = "local all postgres trust\nlocal all all password\n"  # as by PAM, what is sent is the password itself
+
+
+class Endpoint(Protocol):
+    """A server at the other end of a tunnel.
+
+    Attributes:
+        roots: file with its CA's certificate.
+        authority: that CA.
+    """
+
+    roots: Path
+    authority: trustme.CA
+
+    @property
+    def tunnel(self) -> str:
+        """As the setting of that name."""
+
+    def show(self, certificate: trustme.LeafCert | None) -> None:
+        """Have new clients see another certificate; None: there is no TLS any more."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who logs in at an endpoint, in a project that plans the instance.
+
+    Attributes:
+        root: of that project.
+        stubs: AWS.
+    """
+
+    endpoint: Endpoint
+    root: Path
+    stubs: Stubs
+
+    def access(self, host: str = HOST, roots: Path | None = None) -> Access:
+        """Return how to log in there; AWS says that the instance is `host`."""
+        bundle = roots or self.endpoint.roots
+        words = f'identifier = "cruddur-db"\nmaster_password = "environment"\nca_bundle = "{bundle}"'
+        plan = make_plan(self.root, words)
+        chosen = replace(
+            read_settings(self.root, environ={}),
+            target="prod",
+            server="url",
+            tunnel=self.endpoint.tunnel,
+            master_password=PASSWORD,
+        )
+        said: Any = {"DBInstanceStatus": "available", "Endpoint": {"Address": host, "Port": 5432}}
+        self.stubs.rds.add_response(
+            "describe_db_instances", {"DBInstances": [{"DBInstanceIdentifier": "cruddur-db"} | said]}
+        )
+        return Access(chosen, plan, self.stubs.cloud)
+
+    def wrong_access(self, fault: str) -> Access:
+        """Return the same where something is wrong, see `REASONS`."""
+        if fault == "name":
+            return self.access(OTHER)
+        if fault == "roots":
+            return self.access(roots=SHIPPED)
+        self.endpoint.show(expired(self.endpoint.authority) if fault == "expired" else None)
+        return self.access()
 
 
 class TlsServer:

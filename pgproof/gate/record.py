@@ -28,7 +28,7 @@ NAME = "PROOF"
 HINT = "`inv gate --sign` proves it; --without-proof=REASON goes on without, and is kept in the audit"
 _FORMAT = 1
 _NAMED = 6  # files; of more there is a number
-_UNTOLD = ("", "withdrawn")  # the ledger does not say which content ran: a run ended early, which was asked itself
+_UNTOLD = "withdrawn"  # the ledger does not say which content a rollback has taken away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,10 +173,11 @@ def check_pending(
     Raises:
         MigrationError: names what production is behind with.
     """
-    ran = ledger.repeatables
     behind = [each.id for each in todo if each.id not in record.new]
     behind += [
-        each.id for each in again if each.id not in record.repeated and ran.get(each.id) not in (*_UNTOLD, each.sha256)
+        each.id
+        for each in again
+        if each.id not in record.repeated and ledger.contents.get(each.id) not in (_UNTOLD, each.sha256)
     ]
     if behind:
         newest = record.newest or "no migration"

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Json
 
-from pgproof.errors import MigrationError, ServerUnavailable
+from pgproof.errors import MigrationError, PgproofError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,12 +45,13 @@ CREATE TABLE {table} (
   error text);
 COMMENT ON TABLE {table} IS
   'pgproof: who has changed this database, when, from where, with which files; begun without an end was killed';
-REVOKE ALL ON {table} FROM PUBLIC;
 """
-# Default privileges open what a migrator makes to the application; this is not for it.
+# Default privileges open what a migrator makes to the application, or to all; this is not for them.
 _OTHERS = """
-SELECT DISTINCT pg_get_userbyid(grantee) FROM pg_class, aclexplode(relacl)
-WHERE pg_class.oid = %s::regclass AND grantee NOT IN (0, relowner)
+SELECT DISTINCT 'REVOKE ALL ON ' || c.oid::regclass::text || ' FROM '
+  || CASE grantee WHEN 0::oid THEN 'PUBLIC' ELSE grantee::regrole::text END
+FROM pg_class AS c CROSS JOIN LATERAL aclexplode(relacl)
+WHERE c.oid IN (to_regclass(%(table)s), pg_get_serial_sequence(%(table)s, 'id')::regclass) AND grantee <> relowner
 """
 _BEGIN = """
 INSERT INTO {table} (what, person, program, host, files, proof, reason, snapshot)
@@ -178,8 +179,8 @@ def name_person() -> str:
 
 def _make(connection: Connection[Any], table: Identifier) -> None:
     connection.execute(SQL(_TABLE).format(table=table))
-    for (other,) in connection.execute(_OTHERS, [table.as_string(connection)]).fetchall():
-        connection.execute(SQL("REVOKE ALL ON {} FROM {}").format(table, Identifier(other)))
+    for (text,) in connection.execute(_OTHERS, {"table": table.as_string(connection)}).fetchall():
+        connection.execute(text.encode())
 
 
 def _is_there(connection: Connection[Any], table: Identifier) -> bool:
@@ -209,7 +210,7 @@ def _end_anew(reconnect: Callable[[], Connection[Any]], query: Composed, values:
     try:
         with reconnect() as connection:
             return _end(connection, query, values)
-    except (psycopg.Error, ServerUnavailable):
+    except (psycopg.Error, PgproofError):  # the cloud, too, may have no address or token any more
         return False
 
 

@@ -82,7 +82,7 @@ _STANDS_ON = SQL("""(
   FROM {schema}._yoyo_migration
 )""")
 _REPEATABLES = """
-SELECT name, CASE WHEN stands_on = {stands_on} OR sha256 = 'withdrawn' THEN sha256 ELSE '' END
+SELECT name, CASE WHEN stands_on = {stands_on} OR sha256 = 'withdrawn' THEN sha256 ELSE '' END, sha256
 FROM {schema}._pgproof_repeatable
 """
 
@@ -115,12 +115,14 @@ class Ledger:
         complete: our tables are there too.
         repeatables: the content of each as it was run last; empty where the migrations have changed since,
             `withdrawn` where a rollback has taken it away and not put it back yet.
+        contents: the same, whatever the migrations have done since.
     """
 
     schema: str | None = None
     complete: bool = False
     rows: Mapping[str, Row] = field(default_factory=dict)
     repeatables: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def applied(self) -> dict[str, Row]:
@@ -149,7 +151,8 @@ def fetch_ledger(connection: Connection[Any]) -> Ledger:
         with connection.cursor(row_factory=class_row(Row)) as cursor:
             rows = cursor.execute(fill(schema, _ROWS if complete else _ROWS_OF_YOYO)).fetchall()
         repeatables = connection.execute(fill(schema, _REPEATABLES)).fetchall() if complete else []
-        return Ledger(schema, complete, {row.id: row for row in rows}, dict(repeatables))
+        states, contents = ({name: said[at] for name, *said in repeatables} for at in (0, 1))
+        return Ledger(schema, complete, {row.id: row for row in rows}, states, contents)
 
 
 def ensure_tables(connection: Connection[Any]) -> str:

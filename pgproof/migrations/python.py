@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 from functools import cache
@@ -113,10 +114,12 @@ def _process(connection: Connection[Any], migration: Migration, direction: str) 
 
 
 @cache
-def _load(path: Path, sha256: str) -> Any:  # noqa: ANN401, ARG001  (yoyo has no types; other content is another import)
+def _load(path: Path, sha256: str) -> Any:  # noqa: ANN401  (yoyo has no types)
     """Read all of the folder, because yoyo looks up dependencies among the migrations it has seen."""
     (migration,) = (each for each in yoyo.read_migrations(str(path.parent)) if each.id == path.stem)
     migration.load()
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:  # yoyo reads the file itself
+        raise BadMigration(path, "it was changed after it was read: once more")
     return migration
 
 

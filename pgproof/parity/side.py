@@ -6,7 +6,7 @@ What the role may not see, or what is locked just now, is not an error: it is sa
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import errors
@@ -16,19 +16,21 @@ from pgproof.migrations import fetch_ledger
 from pgproof.parity.behaviour import RECORDS
 from pgproof.pg.catalog import Catalog, fetch_catalog
 from pgproof.pg.database import connect
-from pgproof.pg.environment import Environment, fetch_environment
+from pgproof.pg.environment import Environment, Setting, fetch_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import Connection
 
     from pgproof.migrations.ledger import Ledger
+    from pgproof.pg.rolenames import RoleNames
 
 T = TypeVar("T")
 
 # Local to the transaction, and after the settings were read: ours are no difference. A catalog waits for who alters.
 _LIMITS = "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '5s'"
+_OF_READER = {"default_transaction_read_only": Setting("off")}  # on, by `db.roles`, for whoever looks
 _PASSED_OVER = (errors.InsufficientPrivilege, errors.LockNotAvailable, errors.QueryCanceled, MigrationError)
 
 
@@ -55,13 +57,13 @@ class Side:
     unseen: Sequence[Unseen] = ()
 
 
-def fetch_side(conninfo: str, database: str, *, roles: Collection[str] = ()) -> Side:
+def fetch_side(conninfo: str, database: str, *, names: RoleNames | None = None) -> Side:
     """Read a database; nothing is written, and nothing is waited for for long.
 
     Args:
         conninfo: of its server.
         database: its name.
-        roles: what these were granted is left out: `db.roles` looks after it, in each place by other names.
+        names: of its roles: what `db.roles` gives them is left out, for it is not in each place, nor by the same names.
 
     Raises:
         ServerUnavailable: the server does not answer, or does not let us in.
@@ -73,7 +75,9 @@ def fetch_side(conninfo: str, database: str, *, roles: Collection[str] = ()) -> 
         connection.execute(_LIMITS)
         ledger = _try(connection, "ledger", fetch_ledger, unseen)
         catalog = _try(connection, "schema", fetch_catalog, unseen)
-    seen = catalog and catalog.without("order", "owner").without_grants(roles)
+    if names and environment.role == names.reader:
+        environment = replace(environment, settings={**environment.settings} | _OF_READER)
+    seen = catalog and catalog.without("order", "owner").without_grants(names.granted if names else ())
     return Side(environment, ledger, seen, tuple(unseen))
 
 

@@ -42,13 +42,17 @@ def read_conninfo(conninfo: str) -> dict[str, str]:
     return parts
 
 
+def read_defaults() -> dict[str, str]:
+    """Return what a connection string may leave out: PGHOST and others of the environment, and its service's."""
+    return {each.keyword.decode(): each.val.decode() for each in pq.Conninfo.get_defaults() if each.val is not None}
+
+
 def is_loopback(conninfo: str) -> bool:
     """Whether every host it names is this machine; what it leaves out, PGHOST or PGSERVICE may say."""
     parts = read_conninfo(conninfo)
     if "service" in parts:
         return False  # a file decides; better not ours than wrongly ours
-    defaults = {each.keyword.decode(): each.val for each in pq.Conninfo.get_defaults()}
-    hosts = _get_hosts(parts) or _get_hosts({name: (value or b"").decode() for name, value in defaults.items()})
+    hosts = _get_hosts(parts) or _get_hosts(read_defaults())
     return all(map(_is_here, hosts.split(",")))
 
 

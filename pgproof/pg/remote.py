@@ -9,12 +9,14 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from pgproof.errors import ServerUnavailable, SettingsError
-from pgproof.pg.conninfo import is_loopback, read_conninfo
+from pgproof.pg.conninfo import is_loopback, read_conninfo, read_defaults
 from pgproof.pg.database import CONNECT_TIMEOUT
 from pgproof.pg.server import choose_maintenance
 
 if TYPE_CHECKING:
     from pgproof.settings import ServerKind, Settings
+
+_WHERE = ("host", "hostaddr", "service")
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,8 @@ class RemoteServer:
         """The database's name; of production with its host, which nobody types by habit."""
         if self.settings.target != "prod":
             return self.database
-        parts = read_conninfo(self.url)
-        host = next(filter(None, map(parts.get, ("host", "hostaddr", "service"))), "localhost")
-        return f"{self.database}@{host}"
+        found = (each.get(name) for each in (read_conninfo(self.url), read_defaults()) for name in _WHERE)
+        return f"{self.database}@{next(filter(None, found), 'localhost')}"
 
     def find(self) -> str | None:
         """Return the conninfo of its maintenance database if a server answers; nobody logs in."""

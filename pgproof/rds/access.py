@@ -110,7 +110,9 @@ class Access:
     def _fetch_secret(self, instance: Instance) -> str:
         if not instance.secret:
             what = f"RDS keeps no master password of {instance.identifier}"
-            hint = "`inv rds.ensure` has it keep one; or say `master_password` as it is: environment, iam"
+            hint = (
+                'say `master_password` as it is: environment, iam; or "managed", and `inv rds.ensure` has it keep one'
+            )
             raise CloudError(what, at=self.plan.at("master_password"), hint=hint)
         said = self.cloud.ask(self.cloud.secrets.get_secret_value, SecretId=instance.secret)
         try:

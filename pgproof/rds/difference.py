@@ -24,6 +24,20 @@ _NEVER = {
     "encrypted": "chosen when an instance is made: restore an encrypted copy of a snapshot",
     "kms_key": "chosen when an instance is made: restore a copy of a snapshot, encrypted by that key",
 }
+_AS_IT_IS = ("ca_certificate", "instance_class", "master_password", "port", "storage_type")
+_MORE = (
+    "backup_retention",
+    "extended_support",
+    "iam",
+    "multi_az",
+    "performance_insights",
+    "publicly_accessible",
+    "storage_max",
+)
+_TO_KNOW = {
+    "parameter_group": "its parameters hold after a reboot, which RDS leaves to you",
+    "port": "in no maintenance window, but at once: --now",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,9 @@ class Difference:
 
 
 def compare(plan: Plan, instance: Instance | None, *, pending: bool = True) -> list[Difference]:
-    """Return all that differs, in the plan's order; what a plan leaves to AWS does not, nor what RDS does not tell.
+    """Return all that differs, in the plan's order.
+
+    What a plan leaves to AWS does not, nor what RDS does not tell, nor what `is_left`.
 
     Args:
         plan: what is to be.
@@ -68,7 +84,7 @@ def compare(plan: Plan, instance: Instance | None, *, pending: bool = True) -> l
     return [
         _describe(plan, name, standing[name], value)
         for name, value in known.items()
-        if not _agree(plan, name, standing[name], value)
+        if not (_agree(plan, name, standing[name], value) or is_left(plan, name, standing[name]))
     ]
 
 
@@ -76,6 +92,17 @@ def read_planned(plan: Plan) -> dict[str, Any]:
     """Return what a plan says, without what it leaves to AWS."""
     values = {each.name: _planned(plan, each) for each in FIELDS} | {"master_password": plan.master_password}
     return {name: value for name, value in values.items() if value not in ("", (), {})}
+
+
+def is_left(plan: Plan, name: str, standing: Any) -> bool:  # noqa: ANN401 - as RDS tells it
+    """Whether a word that the plan does not say is left as it is: a default is for what is made.
+
+    What runs is not made small by it, nor loses its password, a standby, backups, room to grow, or those outside.
+    """
+    if name in plan.part.words:
+        return False
+    planned = read_planned(plan).get(name)
+    return (name in _AS_IT_IS and standing != planned) or (name in _MORE and standing > planned)
 
 
 def as_text(value: object) -> str:
@@ -103,11 +130,14 @@ def _agree(plan: Plan, name: str, standing: Any, planned: Any) -> bool:  # noqa:
 
 
 def _describe(plan: Plan, name: str, standing: Any, planned: Any) -> Difference:  # noqa: ANN401
-    change, why = _CHANGES.get(name, "at once"), ""
-    if change == "never":
-        why = _NEVER.get(name, _ANEW)
+    change = _CHANGES.get(name, "at once")
+    why = _NEVER.get(name, _ANEW) if change == "never" else _TO_KNOW.get(name, "")
     if name == "storage" and planned < standing:
         change, why = "never", "storage never shrinks: write what it has, or dump and restore into a smaller one"
+    elif name == "storage" and planned < (least := -(-standing * 11 // 10)):
+        change, why = "never", f"storage grows by a tenth or more: write {least}, or what it has"
+    if name == "storage_type" and "standard" in (standing, planned):
+        change, why = "with a restart", "from or to magnetic storage, it is away while that begins"
     if name == "engine_version" and _version(planned) < _version(standing)[: len(_version(planned))]:
         change, why = "never", "RDS never goes back to an older version: write what it has"
     if name == "backup_retention" and 0 in (standing, planned):

@@ -15,7 +15,6 @@ from pgproof.rds.waiting import Wait, await_status
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from pgproof.errors import Location
     from pgproof.rds.cloud import Cloud
     from pgproof.rds.difference import Difference
     from pgproof.rds.finding import Finding
@@ -74,7 +73,7 @@ class Provision:
         differences = compare(self.plan, instance, pending=not self.now)
         self._refuse_failed(instance, differences)
         if differences:
-            self._refuse_judged({each.at for each in differences})
+            self._refuse_judged({each.name for each in differences})
             self._refuse_never(differences)
             instance = self._change(instance, differences)
         return Ensured(instance, changed=differences, waiting=compare(self.plan, instance, pending=False))
@@ -107,7 +106,7 @@ class Provision:
 
     def _modify(self, instance: Instance, part: Sequence[Difference], *, at_once: bool) -> None:
         rds = self.cloud.rds
-        if arguments := make_modification(self.plan, part, self.password):
+        if arguments := make_modification(self.plan, part, self.password, instance):
             self.cloud.ask(rds.modify_db_instance, **arguments, ApplyImmediately=at_once)
         if any(each.name == "tags" for each in part):
             tags = make_tags(self.plan.tags)
@@ -121,10 +120,10 @@ class Provision:
 
         return await_status(self.cloud, self.plan.identifier, THERE, self.wait, before=before, taken=taken)
 
-    def _refuse_judged(self, news: Collection[Location] | None = None) -> None:
+    def _refuse_judged(self, news: Collection[str] | None = None) -> None:
         """Refuse what cannot work, but for what an instance has already: it works there."""
         errors = [each for each in self.judge(self.plan) if each.severity == "error"]
-        if errors := [each for each in errors if news is None or each.at in news]:
+        if errors := [each for each in errors if news is None or each.field in news]:
             raise SqlFileError([Problem(each.at, f"{each.what} ({each.rule})", each.hint) for each in errors])
 
     def _refuse_never(self, differences: Sequence[Difference]) -> None:
@@ -133,9 +132,13 @@ class Provision:
             what = "{0.name} {0.before} never becomes {0.after}"
             raise SqlFileError([Problem(each.at, what.format(each), each.why) for each in never])
         for each in differences:
+            becomes = f"{each.name} {each.before} becomes {each.after}"
             if each.is_major and not self.major:
-                what = f"engine_version {each.before} becomes {each.after}: an upgrade that has no way back"
+                what = f"{becomes}: an upgrade that has no way back"
                 raise SettingsError(what, at=each.at, hint="take a snapshot, try it on a copy, then --major")
+            if each.name == "port" and not self.now:
+                what = f"{becomes}: RDS does not wait with it for the maintenance window, and restarts the instance"
+                raise SettingsError(what, at=each.at, hint="--now")
 
     def _refuse_failed(self, instance: Instance, differences: Sequence[Difference]) -> None:
         mended = MENDED_BY.get(instance.status) in {each.name for each in differences}

@@ -41,5 +41,6 @@ def read_facts(instance: Instance) -> dict[str, Any]:
         **told,
         "certificate_expires": said.get("CertificateDetails", {}).get("ValidTill"),
         "security_groups": instance.groups,
+        "awaits_reboot": instance.awaits_reboot,
         "pending": {name: value for name, value in instance.pending.items() if name != _SECRET},
     }

@@ -57,7 +57,7 @@ FIELDS = (
     Field("maintenance_window", "PreferredMaintenanceWindow", "maintenance_window"),
     Field("deletion_protection", "DeletionProtection", "deletion_protection"),
     Field("performance_insights", "PerformanceInsightsRetentionPeriod", "performance_insights_retention_period"),
-    Field("ca_certificate", "CACertificateIdentifier", "ca_cert_identifier"),
+    Field("ca_certificate", "CACertificateIdentifier", "ca_cert_identifier", "with a restart"),
     Field("minor_upgrades", "AutoMinorVersionUpgrade", "auto_minor_version_upgrade"),
     Field("extended_support", "EngineLifecycleSupport", "engine_lifecycle_support"),
     Field("iam", "EnableIAMDatabaseAuthentication", "iam_database_authentication_enabled"),

@@ -21,6 +21,7 @@ class Finding:
         what: what is the case, and why that is bad.
         hint: what to do instead.
         rule: its name: ours are words, cfn-lint's such as E3691.
+        field: the word of the plan that it is about; empty: none of them.
     """
 
     severity: Severity
@@ -28,6 +29,7 @@ class Finding:
     what: str
     hint: str = ""
     rule: str = ""
+    field: str = ""
 
     def __str__(self) -> str:
         hint = f"\n  hint: {self.hint}" if self.hint else ""

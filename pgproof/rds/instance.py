@@ -55,6 +55,12 @@ class Instance:
         return [each["VpcSecurityGroupId"] for each in found if each.get("Status") != "removing"]
 
     @property
+    def awaits_reboot(self) -> bool:
+        """Whether parameters of its group hold only after a reboot; RDS does none for that, in no window."""
+        found = self.said.get("DBParameterGroups", [])
+        return any(each.get("ParameterApplyStatus") == "pending-reboot" for each in found)
+
+    @property
     def pending(self) -> dict[str, Any]:
         """What it is to have after its maintenance window, by RDS' names."""
         return {

@@ -20,7 +20,7 @@ MasterPassword = Literal["managed", "environment", "iam"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """An instance as it is to be; what a plan leaves out is what one would want today."""
+    """An instance as it is to be; what a plan leaves out is what one would want of a new one today."""
 
     identifier: str
     """Its name in the account and region."""

@@ -45,7 +45,8 @@ class Estimate:
         if self.unknown:
             return f"cost a month: not known: {self.unknown}"
         parts = " + ".join(f"{name} {money:.2f}" for name, money in self.parts.items())
-        return f"cost a month: {self.month:.2f} {self.currency}: {parts}; backups beyond its size and traffic are extra"
+        extra = "backups beyond its size, traffic, the secret and a public address are extra"
+        return f"cost a month: {self.month:.2f} {self.currency}: {parts}; {extra}"
 
 
 def estimate(cloud: Cloud, plan: Plan) -> Estimate:

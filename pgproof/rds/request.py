@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pgproof.rds.difference import Difference
+    from pgproof.rds.instance import Instance
     from pgproof.rds.plan import Plan
 
 _FIXED = {"Engine": "postgres", "CopyTagsToSnapshot": True, "DatabaseInsightsMode": "standard"}
 _PASSWORD = frozenset(string.ascii_letters + string.digits + string.punctuation) - frozenset('/"@')
 _LENGTHS = range(8, 129)
+_STRIPED = 400  # GiB, from which on gp3 of PostgreSQL is of four volumes
+_LEAST_IOPS = 12000  # that those have, for nothing
 
 
 def make_creation(plan: Plan, password: str) -> dict[str, Any]:
@@ -36,28 +39,42 @@ def make_creation(plan: Plan, password: str) -> dict[str, Any]:
     return {**_FIXED, **named}
 
 
-def make_modification(plan: Plan, differences: Sequence[Difference], password: str) -> dict[str, Any]:
+def make_modification(
+    plan: Plan, differences: Sequence[Difference], password: str, instance: Instance
+) -> dict[str, Any]:
     """Return all that changes the instance, but for ApplyImmediately; tags have a request of their own.
 
     Args:
         plan: what is to be.
         differences: what is to be changed; none that is never.
         password: as `make_creation`.
+        instance: as it is.
 
     Raises:
         SettingsError: as `make_creation`.
     """
     planned, named = read_planned(plan), dict[str, Any]()
+    names = {each.name for each in differences}
     for each in differences:
         named |= _name(plan, each.name, planned[each.name], password, _MODIFY)
-    if "storage_max" in {each.name for each in differences} and not plan.storage_max:
+    if "storage_max" in names and not plan.storage_max:
         named["MaxAllocatedStorage"] = plan.storage  # what may grow to what it has does not grow
+    if not names.isdisjoint(("storage", "storage_type")):
+        named |= _stripe(plan, instance)
     if any(each.is_major for each in differences):
         named["AllowMajorVersionUpgrade"] = True
     if named.get("MasterUserPassword"):
         named["ManageMasterUserPassword"] = False  # it is the one that RDS kept until now
     named.pop("Tags", None)
     return {"DBInstanceIdentifier": plan.identifier, **named} if named else {}
+
+
+def _stripe(plan: Plan, instance: Instance) -> dict[str, Any]:
+    """Return what RDS wants to hear of gp3 that is large, each time that it changes; of less it must not be told."""
+    size = max(plan.storage, instance.said.get("AllocatedStorage", 0))
+    if plan.storage_type != "gp3" or size < _STRIPED:
+        return {}
+    return {"AllocatedStorage": size, "Iops": max(instance.said.get("Iops", 0), _LEAST_IOPS)}
 
 
 def make_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -25,7 +25,7 @@ FAILURES = {
     "insufficient-capacity": "AWS has no more of this class in this zone: delete it, and plan another zone or class",
     "restore-error": f"{_EVENTS}; delete it, and restore again",
     "stopped": "`inv rds.start` starts it",
-    "storage-full": "write more `storage` in the plan, then `inv rds.ensure`",
+    "storage-full": "write more `storage` in the plan, then `inv rds.ensure`; --now, if something waits for its window",
     "upgrade-failed": f"{_EVENTS}; it is left at the version it had",
 }
 """What it does not leave by itself, each with what to do about it."""

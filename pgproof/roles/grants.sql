@@ -53,13 +53,17 @@ may (kind, role, verbs) AS (
 ),
 
 held AS (
-    SELECT to_regclass(name) AS oid, role, verb
-    FROM unnest(%(held_names)s::text[], %(held_roles)s::text[], %(held_verbs)s::text[]) AS h (name, role, verb)
+    SELECT CASE WHEN is_schema THEN 'pg_namespace'::regclass ELSE 'pg_class' END AS class, oid, role, verb
+    FROM unnest(
+        %(held_oids)s::oid[], %(held_roles)s::text[], %(held_verbs)s::text[], %(held_schemas)s::boolean[]
+    ) AS h (oid, role, verb, is_schema)
 ),
 
+-- What a migration takes away of a table it may give back for columns.
 wanted AS (
-    SELECT t.*, m.role, ARRAY(
-        SELECT unnest(m.verbs) EXCEPT SELECT h.verb FROM held AS h WHERE h.oid = t.oid AND h.role = m.role
+    SELECT t.*, m.role, m.verbs AS most, ARRAY(
+        SELECT unnest(m.verbs) EXCEPT
+        SELECT h.verb FROM held AS h WHERE (h.class, h.oid, h.role) = (t.class, t.oid, m.role)
     ) AS verbs
     FROM thing AS t JOIN may AS m USING (kind)
     WHERE (t.owner::regrole::text = quote_ident(%(owner)s) OR pg_has_role(t.owner, 'USAGE')) AND NOT EXISTS (
@@ -71,9 +75,10 @@ compared AS (
     SELECT
         w.name, w.role, has.regrants,
         array_to_string(ARRAY(SELECT unnest(w.verbs) EXCEPT SELECT unnest(has.verbs) ORDER BY 1), ', ') AS missing,
-        array_to_string(
-            ARRAY(SELECT unnest(has.verbs || has.parts) EXCEPT SELECT unnest(w.verbs) ORDER BY 1), ', '
-        ) AS extra
+        array_to_string(ARRAY(
+            (SELECT unnest(has.verbs) EXCEPT SELECT unnest(w.verbs))
+            UNION (SELECT unnest(has.parts) EXCEPT SELECT unnest(w.most)) ORDER BY 1
+        ), ', ') AS extra
     FROM wanted AS w CROSS JOIN LATERAL (
         SELECT
             array_agg(a.privilege_type) FILTER (WHERE NOT a.is_part) AS verbs,

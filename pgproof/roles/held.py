@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from pgproof.pg.rolenames import RoleNames
     from pgproof.sqltree import Node
 
-_KINDS = ("OBJECT_TABLE", "OBJECT_SEQUENCE")
+_KINDS = ("OBJECT_TABLE", "OBJECT_SEQUENCE", "OBJECT_SCHEMA")
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE", "USAGE")
 
 
 class Held(NamedTuple):
-    """A privilege that a role is not to have; `name` is a table's or sequence's, as `to_regclass` reads it."""
+    """A privilege that a role is not to have; `name` is a table's, sequence's or schema's, as it stands in SQL."""
 
     name: str
     role: str
     verb: str
+    is_schema: bool = False
 
 
 def find_held(folder: Folder, names: RoleNames) -> list[Held]:
-    """Return what is revoked and not granted again later; what a migration in Python revokes is not seen."""
+    """Return what is revoked by name and not granted again later; by Python, in DO, or ON ALL TABLES it is not seen."""
     held: dict[Held, None] = {}
     for tree in _grants(folder):
         for each in _privileges(tree, names):
@@ -52,7 +53,8 @@ def _privileges(tree: Node, names: RoleNames) -> Iterator[Held]:
     roles = {each["RoleSpec"].get("rolename") for each in tree["grantees"]} & {*names.granted}
     said = [each["AccessPriv"] for each in tree.get("privileges", ())]
     verbs = [each["priv_name"].upper() for each in said if "cols" not in each] if said else _ALL
+    is_schema = tree["objtype"] == "OBJECT_SCHEMA"
     for thing in tree["objects"]:
-        parts = (thing["RangeVar"].get("schemaname"), thing["RangeVar"]["relname"])
+        parts = [thing["String"]["sval"]] if is_schema else map(thing["RangeVar"].get, ("schemaname", "relname"))
         name = Identifier(*filter(None, parts)).as_string()
-        yield from (Held(name, role, verb) for role in sorted(roles) for verb in verbs)
+        yield from (Held(name, role, verb, is_schema) for role in sorted(roles) for verb in verbs)

@@ -6,21 +6,22 @@ all is well. They are run in one transaction, and then there must be none.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.rows import tuple_row
 
-from pgproof.errors import MigrationError, SettingsError
+from pgproof.errors import LockTimeout, MigrationError, SettingsError
 from pgproof.migrations.ledger import ensure_tables
 from pgproof.pg.catalog import LEDGER_REGEX
 from pgproof.pg.lock import runner_lock
 from pgproof.roles.logins import describe_logins, knows_iam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -35,6 +36,8 @@ _HAS_LEDGER = """
 SELECT count(DISTINCT relname) = 3 FROM pg_class
 WHERE relname IN ('_yoyo_migration', '_pgproof_migration', '_pgproof_repeatable')
 """
+_TABLE = "SELECT pg_catalog.to_regclass(%s::pg_catalog.text)::pg_catalog.oid"
+_SCHEMA = "SELECT pg_catalog.to_regnamespace(%s::pg_catalog.text)::pg_catalog.oid"
 _MAKES_ROLES = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
 
 
@@ -52,23 +55,6 @@ class Wish:
     held: Sequence[Held] = ()
     iam: bool = False
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What the .sql files of this folder ask for."""
-        names = self.names
-        return {
-            "owner": names.owner,
-            "migrator": names.migrator,
-            "app": names.app,
-            "reader": names.reader,
-            "names": list(names.all),
-            "iam": self.iam,
-            "ledger": LEDGER_REGEX,
-            "held_names": [each.name for each in self.held],
-            "held_roles": [each.role for each in self.held],
-            "held_verbs": [each.verb for each in self.held],
-        }
 
 
 @dataclass(frozen=True)
@@ -112,9 +98,11 @@ def find_missing(connection: Connection[Any], wish: Wish) -> Kept:
     Raises:
         SettingsError: as `ensure_roles`.
     """
-    _need_right(connection)
-    missing = [each for step in _STEPS for each in _find(connection, step, wish)]
-    notes = [*_find_left(connection, wish), *_find_strangers(connection, wish)]
+    _need_right(connection, wish)
+    values = _fill(connection, wish)
+    with _trusting_postgres(connection):
+        missing = [each for step in _STEPS for each in _find(connection, step, values)]
+        notes = [*_find_left(connection, values), *_find_strangers(connection, values)]
     return _conclude(connection, wish, missing, notes)
 
 
@@ -130,28 +118,33 @@ def ensure_roles(
         on_wait: is told who that is.
 
     Raises:
-        SettingsError: this role may not make roles.
-        LockTimeout: another runner is at work.
+        SettingsError: this role may not make roles, or would be made one of them.
+        LockTimeout: another runner is at work, or a session uses what changes hands.
         MigrationError: something is not as it shall be, whatever was done.
     """
-    _need_right(connection)
+    _need_right(connection, wish)
     with runner_lock(connection, wait=wait, on_wait=on_wait):
         _ensure_ledger(connection)
-        notes = _find_strangers(connection, wish)
-        with connection.transaction():
-            done = [each for step in _STEPS for each in _do(connection, step, wish)]
-            done += _set_passwords(connection, wish)
-            if still := [each.text for step in _STEPS for each in _find(connection, step, wish)]:
-                what = f"without effect: {'; '.join(still)}"
-                raise MigrationError(what, hint="who granted it, another role perhaps, has to take it back")
-        return _conclude(connection, wish, done, [*_find_left(connection, wish), *notes])
+        try:
+            done, notes = _make(connection, wish)
+        except errors.LockNotAvailable as error:
+            what = f"nothing was changed, for a session uses what changes hands: {error.diag.message_primary}"
+            raise LockTimeout(
+                what, hint="`inv db.sessions` shows who is connected; once more when it is done"
+            ) from error
+        return _conclude(connection, wish, done, notes)
 
 
-def _need_right(connection: Connection[Any]) -> None:
+def _need_right(connection: Connection[Any], wish: Wish) -> None:
     if connection.execute(_MAKES_ROLES).fetchone() != (True,):
         raise SettingsError(
             f"{connection.info.user} may not make roles",
             hint="connect as the master user, or as another that has CREATEROLE and owns the database",
+        )
+    if connection.info.user in wish.names.all:  # it would take its own rights away, and nobody could give them back
+        raise SettingsError(
+            f"{connection.info.user} is who makes the roles, and cannot be one of them",
+            hint="give the application a role of its own: another application_role, or none",
         )
 
 
@@ -161,33 +154,76 @@ def _ensure_ledger(connection: Connection[Any]) -> None:
         ensure_tables(connection)
 
 
-def _do(connection: Connection[Any], step: str, wish: Wish) -> list[_Statement]:
-    missing = _find(connection, step, wish)
+def _fill(connection: Connection[Any], wish: Wish) -> dict[str, Any]:
+    """Return what the .sql files of this folder ask for; what is held is looked for as its migration did."""
+    names = wish.names
+    return {
+        "owner": names.owner,
+        "migrator": names.migrator,
+        "app": names.app,
+        "reader": names.reader,
+        "names": list(names.all),
+        "iam": wish.iam,
+        "ledger": LEDGER_REGEX,
+        "held_oids": [_locate(connection, each) for each in wish.held],
+        "held_roles": [each.role for each in wish.held],
+        "held_verbs": [each.verb for each in wish.held],
+        "held_schemas": [each.is_schema for each in wish.held],
+    }
+
+
+def _locate(connection: Connection[Any], held: Held) -> int | None:
+    row = connection.execute(_SCHEMA if held.is_schema else _TABLE, [held.name]).fetchone()
+    return row[0] if row else None
+
+
+@contextmanager
+def _trusting_postgres(connection: Connection[Any]) -> Iterator[None]:
+    """Give a transaction in which no function or operator that somebody left there runs as who makes the roles."""
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path = pg_catalog")
+        yield
+
+
+def _make(connection: Connection[Any], wish: Wish) -> tuple[list[_Statement], list[str]]:
+    values = _fill(connection, wish)
+    with _trusting_postgres(connection):
+        strangers = _find_strangers(connection, values)
+        done = [each for step in _STEPS for each in _do(connection, step, values)]
+        done += _set_passwords(connection, wish)
+        if still := [each.text for step in _STEPS for each in _find(connection, step, values)]:
+            what = f"without effect: {'; '.join(still)}"
+            raise MigrationError(what, hint="who granted it, another role perhaps, has to take it back")
+        return done, [*_find_left(connection, values), *strangers]
+
+
+def _do(connection: Connection[Any], step: str, values: dict[str, Any]) -> list[_Statement]:
+    missing = _find(connection, step, values)
     for each in missing:
         connection.execute(each.text.encode())
     return missing
 
 
-def _find(connection: Connection[Any], step: str, wish: Wish) -> list[_Statement]:
-    rows = _ask(connection, step, wish)
+def _find(connection: Connection[Any], step: str, values: dict[str, Any]) -> list[_Statement]:
+    rows = _ask(connection, step, values)
     if step == "owners":
-        return [_Statement(wish.names.owner, text) for text, is_ours, _ in rows if is_ours]
+        return [_Statement(values["owner"], text) for text, is_ours, _ in rows if is_ours]
     return [_Statement(role, text) for role, text in rows]
 
 
-def _find_left(connection: Connection[Any], wish: Wish) -> list[str]:
+def _find_left(connection: Connection[Any], values: dict[str, Any]) -> list[str]:
     """Say what stays as it is, for it is not ours to give."""
-    return [f"{what}, and stays as it is" for _, is_ours, what in _ask(connection, "owners", wish) if not is_ours]
+    return [what for _, is_ours, what in _ask(connection, "owners", values) if not is_ours]
 
 
-def _find_strangers(connection: Connection[Any], wish: Wish) -> list[str]:
-    found = [role for (role,) in _ask(connection, "strangers", wish)]
+def _find_strangers(connection: Connection[Any], values: dict[str, Any]) -> list[str]:
+    found = [role for (role,) in _ask(connection, "strangers", values)]
     return [f"{role} is connected, and cannot connect again: GRANT CONNECT, if it shall" for role in found]
 
 
-def _ask(connection: Connection[Any], step: str, wish: Wish) -> list[tuple[Any, ...]]:
+def _ask(connection: Connection[Any], step: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute((_FOLDER / f"{step}.sql").read_bytes(), wish.values).fetchall()
+        return cursor.execute((_FOLDER / f"{step}.sql").read_bytes(), values).fetchall()
 
 
 def _set_passwords(connection: Connection[Any], wish: Wish) -> list[_Statement]:

@@ -63,11 +63,20 @@ thing (class, oid, owner, word) AS (
     WHERE dictnamespace IN (SELECT oid FROM schema)
 ),
 
+-- Before 15 everybody may make tables in public, which a superuser has; an upgrade leaves it so.
+open (oid) AS (
+    SELECT oid FROM pg_namespace WHERE EXISTS (
+        SELECT FROM aclexplode(nspacl) AS a
+        WHERE a.privilege_type = 'CREATE'
+          AND (a.grantee = 0 OR a.grantee::regrole::text IN (quote_ident(%(app)s), quote_ident(%(reader)s)))
+    )
+),
+
 statement (step, text, is_ours, what) AS (
     SELECT
         1, 'ALTER DATABASE ' || quote_ident(datname) || ' OWNER TO ' || quote_ident(%(owner)s),
         pg_has_role(datdba, 'USAGE'),
-        'database ' || quote_ident(datname) || ' belongs to ' || datdba::regrole
+        'database ' || quote_ident(datname) || ' belongs to ' || datdba::regrole || ', and stays as it is'
     FROM pg_database
     WHERE datname = current_database() AND datdba::regrole::text <> quote_ident(%(owner)s)
 
@@ -76,8 +85,10 @@ statement (step, text, is_ours, what) AS (
         CASE t.word WHEN 'SCHEMA' THEN 2 ELSE 3 END,
         'ALTER ' || t.word || ' ' || i.identity || ' OWNER TO ' || quote_ident(%(owner)s),
         pg_has_role(t.owner, 'USAGE'),
-        lower(t.word) || ' ' || i.identity || ' belongs to ' || t.owner::regrole
+        lower(t.word) || ' ' || i.identity || ' belongs to ' || t.owner::regrole || ', and stays as it is'
+        || CASE WHEN open.oid IS NULL THEN '' ELSE '; others may CREATE in it, which only its owner takes back' END
     FROM thing AS t CROSS JOIN LATERAL pg_identify_object(t.class, t.oid, 0) AS i
+    LEFT JOIN open ON t.word = 'SCHEMA' AND open.oid = t.oid
     WHERE t.owner::regrole::text <> quote_ident(%(owner)s) AND NOT EXISTS (
         SELECT FROM pg_depend AS d WHERE d.classid = t.class AND d.objid = t.oid AND d.deptype = 'e'
     )

@@ -114,6 +114,8 @@ def _allow_person(place: Place, ip: str, ttl: str, name: str | None) -> None:
     opened = firewall.open_to(person, address, until=until, now=now)
     _tell_opened(place, opened, f"{address.cidr} may reach port {firewall.port}", f"until {_moment(until)}, {person}")
     _tell_removed(place, opened.removed)
+    if address.kind == "CidrIpv6" and instance.said.get("NetworkType", "IPV4") == "IPV4":
+        place.screen.say(f"{instance.identifier} has an IPv4 address only: from there nobody reaches it", "warning")
 
 
 def _allow_group(place: Place, group: str) -> None:

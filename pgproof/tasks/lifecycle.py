@@ -154,6 +154,9 @@ def _tell(screen: Screen, ensured: Ensured) -> None:
         screen.say(f"changed {_as_line(each)}", "changed")
     for each in ensured.waiting:
         screen.say(f"waiting for the maintenance window, or for --now: {_as_line(each)}", "waiting")
+    if instance.awaits_reboot:
+        reboot = f"aws rds reboot-db-instance --db-instance-identifier {instance.identifier}"
+        screen.say(f"waiting for a reboot, which RDS leaves to you: its parameters: `{reboot}`", "waiting")
     done = "made" if ensured.made else "changed" if ensured.changed else "as planned"
     screen.say(f"{instance.identifier} is {instance.status} at {instance.host}:{instance.port}, {done}", "applied")
 

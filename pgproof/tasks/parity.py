@@ -52,7 +52,7 @@ def _fetch(place: Place) -> Side:
 
     place.screen.busy("production" if place.settings.target == "prod" else "home")
     name = place.server.database
-    return fetch_side(place.server.ensure_up(), name, roles=name_roles(name, place.settings).granted)
+    return fetch_side(place.server.ensure_up(), name, names=name_roles(name, place.settings))
 
 
 def _show(place: Place, places: Mapping[str, Place], sides: Mapping[str, Side], found: Sequence[Mismatch]) -> None:

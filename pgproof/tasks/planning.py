@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pgproof.tasks.task import Place
 
 _FORMATS = ("cloudformation", "terraform")
+_LATER = "asked for: in the maintenance window, or `inv rds.ensure --now`"
+_KEPT = "kept: the plan does not say the word"
 _ATTEMPTS = 3  # who only looks does not wait for a minute
 
 
@@ -34,6 +36,7 @@ class _View:
         planned: its words, as text.
         there: what the instance has of them; empty where RDS does not tell, or there is none.
         unasked: why AWS does not say what there is; empty where it does.
+        unchanged: words that the instance has another value of, and why that stays for now.
     """
 
     plan: Plan
@@ -44,6 +47,7 @@ class _View:
     cost: Estimate
     findings: Sequence[Finding]
     unasked: str
+    unchanged: Mapping[str, str]
 
 
 @place_task(help={"json": "for a script"})
@@ -84,7 +88,7 @@ def template(place: Place, format: str = _FORMATS[0]) -> None:  # noqa: A002  (t
 
 def _look(place: Place, plan: Plan) -> _View:
     from pgproof.rds.cloud import open_cloud
-    from pgproof.rds.difference import as_text, compare, read_planned
+    from pgproof.rds.difference import as_text, compare, is_left, read_planned
     from pgproof.rds.instance import find_instance
     from pgproof.rds.judging import judge
     from pgproof.rds.prices import Estimate, estimate
@@ -92,31 +96,36 @@ def _look(place: Place, plan: Plan) -> _View:
 
     cloud = replace(open_cloud(place.settings, plan), attempts=_ATTEMPTS)
     instance, unasked = None, ""
+    runs, there, left = plan, dict[str, Any](), dict[str, Any]()
     place.screen.busy("AWS")
     try:
-        instance = find_instance(cloud, plan.identifier)
-        cost = estimate(cloud, plan)
+        if instance := find_instance(cloud, plan.identifier):
+            standing = read_standing(instance, pending=False)
+            there = {name: value for name, value in standing.items() if value is not None}
+            left = {name: value for name, value in there.items() if is_left(plan, name, value)}
+            runs = replace(plan, **{name: value for name, value in left.items() if name != "master_password"})
+        cost = estimate(cloud, runs)
     except (CloudError, SettingsError) as error:
         unasked = error.what
         cost = Estimate(unknown="AWS was not asked")
-    standing = read_standing(instance, pending=True) if instance else {}
     differences = {each.name: each for each in ([] if unasked else compare(plan, instance))}
+    later = [each.name for each in compare(plan, instance, pending=False)] if instance else []
     return _View(
         plan=plan,
         planned={name: as_text(value) for name, value in read_planned(plan).items()},
         instance=instance,
-        there={name: as_text(value) for name, value in standing.items() if value is not None},
+        there={name: as_text(value) for name, value in there.items()},
         differences=differences,
         cost=cost,
-        findings=[_soften(each, differences) if instance else each for each in judge(plan)],
+        findings=[_soften(each, differences) if instance else each for each in judge(runs)],
         unasked=unasked,
+        unchanged={**dict.fromkeys(later, _LATER), **dict.fromkeys(left, _KEPT)},
     )
 
 
 def _soften(finding: Finding, differences: Mapping[str, Difference]) -> Finding:
     """Make it a warning where it is about what the instance has already: AWS is not asked for that again."""
-    is_news = finding.at in [each.at for each in differences.values()]
-    return finding if is_news else replace(finding, severity="warning")
+    return finding if finding.field in differences else replace(finding, severity="warning")
 
 
 def _show(screen: Screen, view: _View) -> None:
@@ -134,20 +143,20 @@ def _show(screen: Screen, view: _View) -> None:
 
 
 def _show_beside(screen: Screen, view: _View) -> None:
-    rows = [
-        [name, planned, view.there.get(name, "?"), _fate(view.differences.get(name))]
-        for name, planned in view.planned.items()
-    ]
+    rows = [[name, planned, view.there.get(name, "?"), _fate(view, name)] for name, planned in view.planned.items()]
     screen.table(["", "planned", "there", "changes"], rows)
     if view.differences:
         screen.say(f"{len(view.differences)} of the plan's words differ: `inv rds.ensure` changes them", "changed")
     else:
-        screen.say(f"{view.plan.identifier} is as planned", "applied")
+        screen.say(
+            f"{view.plan.identifier} is as planned{', or will be' if _LATER in view.unchanged.values() else ''}",
+            "applied",
+        )
 
 
-def _fate(difference: Difference | None) -> str:
-    if difference is None:
-        return ""
+def _fate(view: _View, name: str) -> str:
+    if (difference := view.differences.get(name)) is None:
+        return view.unchanged.get(name, "")
     return f"{difference.change}: {difference.why}" if difference.why else difference.change
 
 

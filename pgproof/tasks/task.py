@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -149,6 +150,7 @@ def _with_place(body: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(body)
     def run(_: Context, *arguments: Any, target: str | None, server: str | None, **keywords: Any) -> None:  # noqa: ANN401
+        _leave_no_core()
         with expected_errors():
             settings = read_settings(find_root(Path.cwd()), target=target, server=server)
             with open_screen(ci=settings.ci) as screen:
@@ -158,6 +160,12 @@ def _with_place(body: Callable[..., None]) -> Callable[..., None]:
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     run.__signature__ = inspect.Signature([context, *own, *where])  # type: ignore[attr-defined]
     return run
+
+
+def _leave_no_core() -> None:
+    """Have a crash write no core file, of ours or of who takes our place: every password would stand in it."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def _choose_server(settings: Settings) -> Server:

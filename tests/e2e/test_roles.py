@@ -58,4 +58,6 @@ def test_on_production_it_is_written_down(city: Project):
     assert said.endswith("note: this server has no role rds_iam, which only RDS makes: nobody logs in by IAM\n")
     assert city.rows("SELECT what, outcome FROM _pgproof_audit") == [("db.roles", "applied")]
     table = "FROM pg_class WHERE relname = '_pgproof_audit'"
-    assert city.rows(f"SELECT relowner::regrole::text, relacl::text ~ 'app|reader' {table}") == [("shop_owner", False)]
+    assert city.rows(f"SELECT relowner::regrole::text, coalesce(relacl::text, '') ~ 'app|reader' {table}") == [
+        ("shop_owner", False)
+    ]

@@ -8,60 +8,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pgproof.pg.database import connect
-from tests.dynamo import KEYS, moto_server
-from tests.e2e.conftest import SHOP, Project
-from tests.e2e.test_production import git
-from tests.tls import HOST, PASSWORD, TlsServer, tls_server
+from tests.cloud import made_instance, make_shell, start_project
+from tests.dynamo import moto_server
+from tests.e2e.conftest import Project
+from tests.tls import HOST, PASSWORD, TlsServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _MIGRATOR = "migr8tor-Pa:ss?w'rd"
-_PLAN = """
-[tool.pgproof]
-database = "cruddur"
-
-[tool.pgproof.rds]
-identifier = "cruddur-db-instance"
-publicly_accessible = true
-multi_az = false
-master_password = "environment"
-connect_as = "cruddur_migrator"
-ca_bundle = "{roots}"
-"""
 
 
 @pytest.fixture
 def tls(cache: Path) -> Iterator[TlsServer]:
-    """What RDS makes: a server with the planned database, and a master user that is no superuser."""
-    with tls_server(cache) as tls:
-        with connect(tls.inside) as connection:
-            connection.execute("ALTER ROLE cruddur_master CREATEROLE CREATEDB")
+    with made_instance(cache) as tls:
         yield tls
 
 
 @pytest.fixture
 def project(tls: TlsServer, environ: dict[str, str], tmp_path: Path) -> Iterator[Project]:
-    """A project that has never been anywhere, with its first commit before its first migration."""
     with moto_server() as aws:
-        port = aws.rpartition(":")[2]
-        shell = {
-            "AWS_ACCESS_KEY_ID": KEYS["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": KEYS["aws_secret_access_key"],
-            "AWS_DEFAULT_REGION": KEYS["region_name"],
-            "AWS_ENDPOINT_URL": f"http://moto.amazonaws.com:{port}",  # production is asked for at AWS' own names only
-            "HTTP_PROXY": aws,
-            "PGPROOF_TUNNEL": tls.tunnel,
-            "MASTER_USER_PASSWORD": PASSWORD,
-        }
-        project = Project(tmp_path / "shop", environ | shell)
-        files = SHOP | {"pyproject.toml": _PLAN.format(roots=tls.roots), "migrations/HEAD": "0003_add_bio_to_users\n"}
-        project.root.mkdir()
-        git(project, "init", "--quiet")
-        git(project, "commit", "--quiet", "--allow-empty", "--message", "nothing yet")
-        for path, text in files.items():
-            project.write(path, text)
+        project = Project(tmp_path / "shop", environ | make_shell(aws, tls.tunnel))
+        start_project(project, tls)
         yield project
 
 

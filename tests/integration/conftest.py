@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,8 +13,11 @@ from tests.gates import Repo
 from tests.project import Project
 from tests.races import BACKENDS, MODES, World
 
-if TYPE_CHECKING:  # they take boto3 along
+if TYPE_CHECKING:  # some take boto3 along
+    from psycopg import Connection
+
     from tests.following import Desk
+    from tests.roles import Town
     from tests.streams import Dynamo
 
 
@@ -62,3 +65,33 @@ def desk(database: str, tmp_path: Path, dynamo: "Dynamo", first: tuple[int, ...]
         messages(dynamo, *first)
         each.read_all()
         yield each
+
+
+@pytest.fixture
+def town(server: str) -> "Iterator[Town]":
+    """An empty database of a master user, without roles."""
+    from tests.roles import made_town
+
+    with made_town(server) as town:
+        yield town
+
+
+@pytest.fixture(scope="module")
+def cruddur(server: str) -> "Iterator[Town]":
+    """Cruddur's database, with its roles."""
+    from tests.roles import made_town, settle
+
+    with made_town(server) as town:
+        settle(town, Path(__file__).parents[2])
+        yield town
+
+
+@pytest.fixture(scope="module")
+def sessions(cruddur: "Town") -> "Iterator[dict[str, Connection[Any]]]":
+    """A session of each who logs in to it, by who that is."""
+    names = cruddur.names
+    who = {"migrator": names.migrator, "app": names.app, "reader": names.reader, "master": cruddur.master, "": ""}
+    opened = {each: cruddur.connect(role) for each, role in who.items()}
+    yield opened
+    for each in opened.values():
+        each.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from pgproof.errors import MigrationError, ServerUnavailable
+from pgproof.errors import CloudError, MigrationError, ServerUnavailable
 from pgproof.migrations.audit import Deed, Row, fetch_last, recorded
 from pgproof.pg.catalog import fetch_catalog
 from pgproof.pg.database import connect
@@ -33,6 +33,10 @@ def connection(database: str) -> Iterator[Connection[Any]]:
 
 def unreachable() -> Connection[Any]:
     raise ServerUnavailable("the server is gone")
+
+
+def expired() -> Connection[Any]:
+    raise CloudError("the credentials have expired")
 
 
 def lose(connection: Connection[Any]) -> None:
@@ -132,10 +136,11 @@ def test_what_a_deed_does_to_its_connection_does_not_keep_its_row_from_ending(da
     assert only_row(database).outcome == "applied"
 
 
-def test_an_end_that_cannot_be_written_is_told_and_hides_no_error(database: str):
+@pytest.mark.parametrize("reconnect", [unreachable, expired])
+def test_an_end_that_cannot_be_written_is_told_and_hides_no_error(database: str, reconnect: Any):
     told: list[str] = []
     connection = connect(database)
-    with pytest.raises(MigrationError, match="the reason"), recorded(connection, _DEED, unreachable, told.append):
+    with pytest.raises(MigrationError, match="the reason"), recorded(connection, _DEED, reconnect, told.append):
         lose(connection)
 
     assert told == ["row 1 of _pgproof_audit stays `begun`: its end could not be written"]
@@ -176,7 +181,8 @@ def application(connection: Connection[Any]) -> Iterator[str]:
     """A role that default privileges open every new table to, as `db.roles` makes one."""
     name = f"app_of_{connection.info.dbname}"
     connection.execute(f"CREATE ROLE {name}; GRANT USAGE ON SCHEMA public TO {name}")
-    connection.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {name}, PUBLIC")
+    for kind in ("TABLES", "SEQUENCES"):
+        connection.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON {kind} TO {name}, PUBLIC".encode())
     yield name
     connection.execute(f"RESET ROLE; DROP OWNED BY {name}; DROP ROLE {name}")
 
@@ -189,8 +195,8 @@ def application(connection: Connection[Any]) -> Iterator[str]:
         "DELETE FROM _pgproof_audit",
         "TRUNCATE _pgproof_audit",
         "SELECT * FROM _pgproof_audit",
+        "SELECT nextval('_pgproof_audit_id_seq')",
     ],
-    ids=lambda each: each.split()[0],
 )
 def test_the_application_cannot_touch_it_whatever_default_privileges_say(
     connection: Connection[Any], application: str, statement: str

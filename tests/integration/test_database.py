@@ -159,6 +159,14 @@ def test_production_is_named_with_its_host_and_another_server_as_ever(settings: 
     assert remote(settings, address).name_in_full == "cruddur"
 
 
+def test_production_is_named_with_the_host_that_the_environment_says(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PGHOST", "db.example.com")
+
+    assert remote(settings, "dbname=cruddur", target="prod").name_in_full == "cruddur@db.example.com"
+
+
 def test_destruction_of_what_is_ours_needs_no_word():
     check_destruction(FarServer(None, "cruddur", ours=True), what="db.reset", allowed=None)
 

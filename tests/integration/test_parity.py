@@ -1,6 +1,7 @@
 """Two databases of a real server read and compared: what is in effect, as far as a role may see it, and only read."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -12,9 +13,11 @@ from pgproof.migrations import fetch_ledger
 from pgproof.parity import Mismatch, Side, compare, fetch_side
 from pgproof.parity.side import reading
 from pgproof.pg.database import connect, ensure_dropped
+from pgproof.pg.rolenames import RoleNames
 from tests.project import Project, make_table
 
 Make = Callable[..., str]
+NAMES = RoleNames("shop_owner", "shop_migrator", "shop_app", "shop_reader")
 
 
 @pytest.fixture
@@ -166,12 +169,22 @@ def test_what_production_grants_its_own_roles_is_left_out_and_else_noted(reader:
     alter(production, f"GRANT SELECT ON posts TO {role}")
 
     name = str(conninfo_to_dict(production)["dbname"])
-    seen, unaware = fetch_side(production, name, roles=[role]), fetch_side(production, name)
+    seen, unaware = fetch_side(production, name, names=replace(NAMES, reader=role)), fetch_side(production, name)
 
     assert compare(fetch(database), seen) == []
     assert [(each.severity, each.name) for each in compare(fetch(database), unaware)] == [
         ("note", f"table public.posts: granted to {role}")
     ]
+
+
+def test_who_looks_as_the_reader_that_db_roles_made_sees_no_difference_by_it(reader: str, database: str):
+    role = str(conninfo_to_dict(reader)["user"])
+    alter(database, f"ALTER ROLE {role} IN DATABASE {{}} SET default_transaction_read_only = 'on'")
+
+    for reads, expected in ((role, []), ("another", ["default_transaction_read_only"])):
+        side = fetch_side(reader, str(conninfo_to_dict(database)["dbname"]), names=replace(NAMES, reader=reads))
+        found = compare(fetch(database), side)
+        assert [each.name for each in found if each.severity == "breaking"] == expected
 
 
 # Production is only read

@@ -192,6 +192,32 @@ def test_a_production_that_is_behind_the_base_is_told_what_nobody_has_proved_the
     assert (shop.applied, shop.audit) == ([], [])
 
 
+def test_a_run_that_ended_early_lets_no_repeatable_through_that_nobody_has_proved(shop: Shop):
+    """The base has another view than production: it was never judged on what is there."""
+    run_early(shop, "CREATE OR REPLACE VIEW ids AS SELECT id FROM users WHERE id > 0;\n")
+
+    assert "not judged as new: ids;" in shop.refuse("migrate")
+    assert shop.applied == ["0001_users", "0002_posts"]
+
+
+def test_a_run_that_ended_early_is_gone_on_with(shop: Shop):
+    run_early(shop, _SHOP["migrations/repeatable/ids.sql"])
+
+    assert shop.inv("migrate").endswith("applied 2\n")
+
+
+def run_early(shop: Shop, view: str) -> None:
+    """Let production have one migration and its view; of two more, proved beside this view, the first runs."""
+    with connect(shop.database) as connection:
+        migrations.migrate(connection, replace(shop.folder, migrations=shop.folder.migrations[:1]), shop.settings)
+    for name in ("migrations/repeatable/ids.sql", "base/migrations/repeatable/ids.sql"):
+        shop.put(name, view)
+    for name in ("migrations/0003_x.sql", "migrations/0003_x.rollback.sql"):
+        shop.put(name, "SELECT 1;\n")
+    shop.prove(base=1)
+    shop.inv("migrate", to="0002")
+
+
 def test_in_phases_the_same_record_lets_each_run(shop: Shop):
     shop.prove()
     shop.inv("migrate", phase="pre")
@@ -238,6 +264,21 @@ def test_what_was_checked_is_what_runs(shop: Shop, monkeypatch: pytest.MonkeyPat
 
     with connect(shop.database) as connection:
         assert connection.execute("SELECT to_regclass('users'), to_regclass('another')").fetchone() == ("users", None)
+
+
+def test_what_was_read_of_a_python_migration_runs_or_nothing_does(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    shop.put("migrations/0003_x.py", "from yoyo import step\nstep('SELECT 1', 'SELECT 1')\n")
+    shop.prove()
+    real = migrations.migrate
+
+    def save_first(*arguments: Any, **options: Any) -> migrations.Outcome:
+        shop.put("migrations/0003_x.py", "from yoyo import step\nstep('CREATE TABLE another ()', 'SELECT 1')\n")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(production.migrations, "migrate", save_first)
+
+    assert "0003_x.py: it was changed after it was read" in shop.refuse("migrate")
+    assert shop.applied == []
 
 
 def test_what_was_read_is_checked_though_the_file_is_as_it_was_proved_again(

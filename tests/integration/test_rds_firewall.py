@@ -103,7 +103,10 @@ def test_the_address_that_aws_sees_is_let_in(
 ):
     monkeypatch.setattr(address, "_ask", lambda: b"2600::1\n")
 
-    assert run("rds.allow").err == ""
+    allowed = run("rds.allow")
+
+    assert allowed.err == ""
+    assert "has an IPv4 address only: from there nobody reaches it" in allowed.out
     assert [each[1] for each in held()] == ["2600::1/128"]
 
 

@@ -102,7 +102,7 @@ def test_password_and_protection_are_changed_in_place(cloud, tmp_path):
     old = BOOTCAMP.replace(NAME, "cruddur-changed")
     ensure(cloud, tmp_path, old)
 
-    text = old.replace('master_password = "environment"\n', "").replace("protection = false", "protection = true")
+    text = old.replace('"environment"', '"managed"').replace("protection = false", "protection = true")
     done = ensure(cloud, tmp_path, text + 'tags = {team = "cruddur"}')
 
     assert {each.name for each in done.changed} == {"master_password", "deletion_protection", "tags"}

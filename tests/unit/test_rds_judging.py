@@ -9,7 +9,8 @@ from pgproof.errors import SettingsError
 from pgproof.rds.finding import Finding
 from pgproof.rds.judging import judge
 from pgproof.rds.judging.judge import RULES
-from pgproof.rds.plan import Plan
+from pgproof.rds.plan import Plan, read_plan
+from pgproof.settings import read_settings
 from tests.rds import BOOTCAMP, make_plan
 
 NAME = 'identifier = "cruddur-db-instance"\n'
@@ -118,6 +119,14 @@ def test_names_that_postgres_or_rds_keep_are_refused(tmp_path: Path, name: str):
     assert "taken-username" in broken(make(tmp_path, f'username = "{name}"'))
 
 
+def test_a_database_that_rds_cannot_make_is_refused_where_its_name_is_that_at_home(tmp_path: Path):
+    make_plan(tmp_path)
+    path = tmp_path / "pyproject.toml"
+    path.write_text(path.read_text().replace("cruddur'", "my-shop'"))
+
+    assert "taken-database" in broken(read_plan(read_settings(tmp_path, environ={})))
+
+
 def test_what_aws_refuses_is_an_error_and_what_it_takes_a_warning(tmp_path: Path):
     plan = make_plan(tmp_path)
     kinds = {each.id: each.to_finding(plan).severity for each in RULES}
@@ -144,6 +153,8 @@ def test_every_weakness_of_the_bootcamps_instance_is_found(tmp_path: Path):
     lines = {each.rule: each.at for each in found}
     assert lines["W3691"] == plain.at("engine_version")
     assert lines["public"] == plain.at("publicly_accessible")
+    words = {each.rule: each.field for each in found}
+    assert (words["W3691"], words["public"]) == ("engine_version", "publicly_accessible")
     assert [each.severity for each in found] == sorted(each.severity for each in found)
 
 

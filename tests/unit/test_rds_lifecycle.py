@@ -10,7 +10,6 @@ from tests.instances import ARN, NAME, PLANNED, Life
 from tests.rds import make_plan
 
 SMALL = {"AllocatedStorage": 10}
-OLD_CLASS = {"DBInstanceClass": "db.t3.micro"}
 
 
 @pytest.fixture
@@ -93,52 +92,6 @@ def test_what_is_never_seen_to_change_is_not_waited_for_for_long(life, plan):
     assert life.now == 120
 
 
-def test_what_restarts_waits_for_the_maintenance_window_and_is_asked_for_last(life, plan):
-    life.show("available", **SMALL, **OLD_CLASS)
-    modify(life, at_once=True, AllocatedStorage=20)
-    life.show("modifying", "available", **OLD_CLASS)
-    modify(life, at_once=False, DBInstanceClass="db.t4g.micro")
-    life.show("available", **OLD_CLASS, PendingModifiedValues={"DBInstanceClass": "db.t4g.micro"})
-
-    done = life.provision(plan).ensure()
-
-    life.end()
-    assert [each.name for each in done.waiting] == ["instance_class"]
-
-
-def test_what_restarts_is_done_with_the_rest_when_told_now(life, plan):
-    life.show("available", **SMALL, **OLD_CLASS)
-    modify(life, at_once=True, AllocatedStorage=20, DBInstanceClass="db.t4g.micro")
-    life.show("modifying", "available")
-
-    assert life.provision(plan, now=True).ensure().waiting == []
-    life.end()
-
-
-def test_what_waits_already_is_not_asked_for_again_but_when_told_now(plan):
-    waiting = {**OLD_CLASS, "PendingModifiedValues": {"DBInstanceClass": "db.t4g.micro"}}
-    calm, hasty = Life(), Life()
-    calm.show("available", **waiting)
-    hasty.show("available", **waiting)
-    modify(hasty, at_once=True, DBInstanceClass="db.t4g.micro")
-    hasty.show("modifying", "available")
-
-    assert [each.name for each in calm.provision(plan).ensure().waiting] == ["instance_class"]
-    assert hasty.provision(plan, now=True).ensure().waiting == []
-    calm.end()
-    hasty.end()
-
-
-def test_nothing_is_done_at_once_that_would_have_a_waiting_restart_done_with_it(life, plan):
-    waiting = {**OLD_CLASS, "PendingModifiedValues": {"DBInstanceClass": "db.t4g.micro"}}
-    life.show("available", **SMALL, **waiting)
-    modify(life, at_once=False, AllocatedStorage=20)
-    life.show("available", **SMALL, **waiting)
-
-    assert {each.name for each in life.provision(plan).ensure().waiting} == {"storage", "instance_class"}
-    life.end()
-
-
 def test_tags_are_put_on_and_nobody_elses_taken_off(life, tmp_path):
     plan = make_plan(tmp_path, PLANNED + 'tags = {team = "bayko", cost = "1"}')
     life.show("available")
@@ -186,7 +139,14 @@ def test_upgrade_that_has_no_way_back_is_only_done_when_named(plan):
 
 
 def finding(plan: Plan, word: str, severity: str = "error") -> Finding:
-    return Finding(severity=severity, at=plan.at(word), what=f"{word} is bad", hint="better", rule="E1")  # type: ignore[arg-type]
+    return Finding(
+        severity=severity,  # type: ignore[arg-type]
+        at=plan.at(word),
+        what=f"{word} is bad",
+        hint="better",
+        rule="E1",
+        field=word,
+    )
 
 
 def test_plan_that_cannot_work_makes_nothing(life, plan):
@@ -206,13 +166,16 @@ def test_warning_of_the_judge_stops_nothing(life, plan):
     assert life.provision(plan, [finding(plan, "engine_version", "warning")]).ensure().made
 
 
-def test_error_of_the_judge_stops_a_change_only_where_it_is_what_changes(tmp_path):
-    plan = make_plan(tmp_path, PLANNED + "deletion_protection = false")
+@pytest.mark.parametrize("written", ["", "deletion_protection = false"])
+def test_error_of_the_judge_stops_a_change_only_where_it_is_what_changes(tmp_path, written):
+    """Words that a plan leaves out have one line, where it begins: what is bad of one is nothing against another."""
+    text = PLANNED if written else PLANNED.replace('engine_version = "18"\n', "")
+    plan, protected = make_plan(tmp_path, text + written), not written
     old, new = Life(), Life()
     for each in (old, new):
-        each.show("available")
-    modify(old, at_once=True, DeletionProtection=False)
-    old.show("available", DeletionProtection=False)
+        each.show("available", DeletionProtection=not protected)
+    modify(old, at_once=True, DeletionProtection=protected)
+    old.show("available", DeletionProtection=protected)
 
     old.provision(plan, [finding(plan, "engine_version")]).ensure()
     with pytest.raises(SqlFileError, match="deletion_protection is bad"):

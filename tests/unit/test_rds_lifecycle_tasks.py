@@ -5,10 +5,14 @@ from typing import Any, cast
 
 from pgproof.rds.facts import read_facts
 from pgproof.rds.instance import Instance
+from pgproof.settings import read_settings
 from pgproof.tasks import lifecycle
 from pgproof.tasks.screen import PlainScreen
-from tests.instances import GROUP, describe
+from pgproof.tasks.task import Place
+from tests.instances import GROUP, PLANNED, Life, describe
+from tests.rds import make_plan
 
+REBOOT = {"DBParameterGroups": [{"DBParameterGroupName": "cruddur", "ParameterApplyStatus": "pending-reboot"}]}
 SOON = datetime(2026, 12, 3, 16, 0, tzinfo=UTC)
 
 
@@ -35,6 +39,21 @@ def test_pending_changes_are_told_but_for_a_password():
     facts = read(PendingModifiedValues={"DBInstanceClass": "db.t4g.small", "MasterUserPassword": "****"})
 
     assert facts["pending"] == {"DBInstanceClass": "db.t4g.small"}
+
+
+def test_parameters_that_wait_for_a_reboot_are_told():
+    assert [read(**REBOOT)["awaits_reboot"], read()["awaits_reboot"]] == [True, False]
+
+
+def test_ensure_says_that_parameters_wait_for_a_reboot(tmp_path, monkeypatch, capsys):
+    make_plan(tmp_path, PLANNED)
+    life = Life()
+    life.show("available", **REBOOT)
+    monkeypatch.setattr("pgproof.rds.cloud.open_cloud", lambda *_: life.cloud)
+    place = Place(read_settings(tmp_path, environ={}), cast("Any", None), PlainScreen())
+    cast("Any", lifecycle.ensure.body).__wrapped__(place)
+
+    assert "waiting for a reboot" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_log_has_a_line_for_what_is_new_and_one_a_minute(capsys):

@@ -12,6 +12,18 @@ from pgproof.rds.request import make_creation, make_modification
 from tests.instances import GROUP, NAME, PLANNED, describe
 from tests.rds import BOOTCAMP, make_plan
 
+WRITTEN = """
+backup_retention = 7
+extended_support = false
+ca_certificate = "rds-ca-rsa2048-g1"
+iam = false
+master_password = "managed"
+multi_az = false
+publicly_accessible = false
+performance_insights = 7
+storage_max = 0
+storage_type = "gp3"
+"""
 GOOD = "a good-Passw0rd".replace(" ", "+")
 
 
@@ -52,9 +64,12 @@ def test_without_an_instance_all_that_is_planned_is_to_come_and_nothing_that_is_
         ({"MasterUsername": "root"}, ("username", "root", "cruddur_master", "never")),
         ({"Endpoint": {"Address": "a", "Port": 5433}}, ("port", "5433", "5432", "with a restart")),
         ({"AllocatedStorage": 10}, ("storage", "10", "20", "at once")),
+        ({"AllocatedStorage": 18}, ("storage", "18", "20", "at once")),
+        ({"AllocatedStorage": 19}, ("storage", "19", "20", "never")),  # RDS would make 21 of it, and the plan a lie
         ({"AllocatedStorage": 30}, ("storage", "30", "20", "never")),
         ({"MaxAllocatedStorage": 100}, ("storage_max", "100", "0", "at once")),
         ({"StorageType": "gp2"}, ("storage_type", "gp2", "gp3", "at once")),
+        ({"StorageType": "standard"}, ("storage_type", "standard", "gp3", "with a restart")),
         ({"StorageEncrypted": False}, ("encrypted", "false", "true", "never")),
         ({"AvailabilityZone": "ca-central-1b"}, ("availability_zone", "ca-central-1b", "ca-central-1a", "never")),
         ({"MultiAZ": True}, ("multi_az", "true", "false", "at once")),
@@ -64,7 +79,10 @@ def test_without_an_instance_all_that_is_planned_is_to_come_and_nothing_that_is_
         ({"BackupRetentionPeriod": 0}, ("backup_retention", "0", "7", "with a restart")),
         ({"DeletionProtection": False}, ("deletion_protection", "false", "true", "at once")),
         ({"PerformanceInsightsEnabled": False}, ("performance_insights", "0", "7", "at once")),
-        ({"CACertificateIdentifier": "rds-ca-2019"}, ("ca_certificate", "rds-ca-2019", "rds-ca-rsa2048-g1", "at once")),
+        (
+            {"CACertificateIdentifier": "rds-ca-2019"},
+            ("ca_certificate", "rds-ca-2019", "rds-ca-rsa2048-g1", "with a restart"),
+        ),
         ({"AutoMinorVersionUpgrade": False}, ("minor_upgrades", "false", "true", "at once")),
         (
             {"EngineLifecycleSupport": "open-source-rds-extended-support"},
@@ -75,8 +93,41 @@ def test_without_an_instance_all_that_is_planned_is_to_come_and_nothing_that_is_
     ],
     ids=lambda value: f"{value}".translate({ord(each): None for each in "{}()[]' "}),
 )
-def test_every_word_that_differs_is_told_with_what_its_change_takes(plan, standing, expected):
-    assert changes(plan, **standing) == [expected]
+def test_every_word_that_differs_is_told_with_what_its_change_takes(tmp_path, standing, expected):
+    assert changes(make_plan(tmp_path, PLANNED + WRITTEN), **standing) == [expected]
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"BackupRetentionPeriod": 35},
+        {"EngineLifecycleSupport": "open-source-rds-extended-support"},
+        {"IAMDatabaseAuthenticationEnabled": True},
+        {"MaxAllocatedStorage": 100},
+        {"MultiAZ": True},
+        {"PerformanceInsightsRetentionPeriod": 731},
+        {"PubliclyAccessible": True},
+    ],
+)
+def test_what_an_instance_has_more_of_is_taken_away_only_by_a_plan_that_says_so(tmp_path, plan, standing):
+    assert changes(plan, **standing) == []
+    assert len(changes(make_plan(tmp_path, PLANNED + WRITTEN), **standing)) == 1
+
+
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {"DBInstanceClass": "db.r6g.4xlarge"},
+        {"Endpoint": {"Address": "a", "Port": 5433}},
+        {"StorageType": "io2"},
+        {"MasterUserSecret": {}},
+        {"CACertificateIdentifier": "rds-ca-rsa4096-g1"},
+    ],
+)
+def test_what_runs_is_not_changed_to_a_default(tmp_path, standing):
+    said_less = make_plan(tmp_path, f'identifier = "{NAME}"')
+
+    assert changes(said_less, **standing) == changes(said_less)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +251,19 @@ def test_password_that_rds_would_refuse_is_refused_before_it_is_asked_and_never_
     [
         ("", {"AllocatedStorage": 10}, {"AllocatedStorage": 20}),
         ("", {"Endpoint": {"Address": "a", "Port": 1150}}, {"DBPortNumber": 5432}),
-        ("", {"MaxAllocatedStorage": 99}, {"MaxAllocatedStorage": 20}),
+        ("storage_max = 0", {"MaxAllocatedStorage": 99}, {"MaxAllocatedStorage": 20}),
+        ("storage = 399", {"Iops": 3000}, {"AllocatedStorage": 399}),
+        ("storage = 400", {"Iops": 3000}, {"AllocatedStorage": 400, "Iops": 12000}),
+        ("storage = 500", {"AllocatedStorage": 400, "Iops": 20000}, {"AllocatedStorage": 500, "Iops": 20000}),
+        ('storage = 500\nstorage_type = "gp2"', {"StorageType": "gp2"}, {"AllocatedStorage": 500}),
+        (
+            'storage = 300\nstorage_max = 600\nstorage_type = "gp3"',
+            {"AllocatedStorage": 450, "MaxAllocatedStorage": 600, "StorageType": "gp2"},
+            {"StorageType": "gp3", "AllocatedStorage": 450, "Iops": 12000},
+        ),
+        ("storage = 500\nmulti_az = true", {"AllocatedStorage": 500, "Iops": 12000}, {"MultiAZ": True}),
         ("", {"EngineVersion": "17.5"}, {"EngineVersion": "18", "AllowMajorVersionUpgrade": True}),
-        ("", {"MasterUserSecret": {}}, {"ManageMasterUserPassword": True}),
+        ('master_password = "managed"', {"MasterUserSecret": {}}, {"ManageMasterUserPassword": True}),
         (
             'master_password = "environment"',
             {},
@@ -219,6 +280,6 @@ def test_password_that_rds_would_refuse_is_refused_before_it_is_asked_and_never_
 def test_only_what_differs_is_changed(tmp_path, text, standing, expected):
     plan = make_plan(tmp_path, PLANNED + text)
 
-    made = make_modification(plan, compare(plan, said(**standing)), GOOD)
+    made = make_modification(plan, compare(plan, said(**standing)), GOOD, said(**standing))
 
     assert made == ({"DBInstanceIdentifier": NAME, **expected} if expected else {})

@@ -17,6 +17,7 @@ from pgproof.tasks import planning
 from pgproof.tasks.screen import PlainScreen
 from pgproof.tasks.task import Place
 from tests.dynamo import KEYS
+from tests.instances import PLANNED, Life
 from tests.rds import make_plan
 from tests.unit.test_rds_prices import ZONE, product
 
@@ -70,6 +71,36 @@ def test_where_there_is_none_all_is_new_and_has_its_price(show: Show, empty: Clo
     assert ["storage", "20", "new"] in [each.split() for each in lines]
     assert lines[-2] == "there is no cruddur-db-instance: `inv rds.ensure` makes it"
     assert lines[-1].startswith("cost a month: 750.00 USD: db.t4g.micro 730.00 + 20 GiB of gp3 20.00;")
+
+
+def test_what_waits_for_the_window_is_not_there_yet_and_what_a_plan_does_not_say_is_kept(
+    tmp_path: Path, show: Show, monkeypatch: pytest.MonkeyPatch
+):
+    judged: list[bool] = []
+
+    def judge(plan: Any) -> list[Finding]:
+        judged.append(plan.multi_az)
+        return []
+
+    monkeypatch.setattr("pgproof.rds.judging.judge", judge)
+    make_plan(tmp_path, PLANNED)
+    waiting = {
+        "MultiAZ": True,
+        "DBInstanceClass": "db.t3.micro",
+        "PendingModifiedValues": {"DBInstanceClass": "db.t4g.micro"},
+    }
+    life = Life()
+    life.show("available", **waiting)
+    clients = {"rds": life.cloud.rds, "pricing": boto3.client("pricing", **KEYS)}  # type: ignore[call-overload]
+    with Stubber(clients["pricing"]) as pricing:
+        pricing.add_client_error("get_products", "AccessDeniedException")
+        lines = show(Cloud(clients.__getitem__, attempts=1))
+
+    (line,) = [each.split() for each in lines if each.startswith("instance_class ")]
+    assert line[1:4] == ["db.t4g.micro", "db.t3.micro", "asked"]
+    assert "cruddur-db-instance is as planned, or will be" in lines
+    assert ["multi_az", "false", "true", "kept:"] in [each.split()[:4] for each in lines]
+    assert judged == [True]  # as it will be, and not by a default
 
 
 def test_without_access_to_aws_it_says_why_and_judges_all_the_same(show: Show, found: list[Finding]):

@@ -17,7 +17,7 @@ NAMES = RoleNames("shop_owner", "shop_migrator", "shop_app", "shop_reader")
 def held(folder: Path, *texts: str) -> list[tuple[str, str, str]]:
     for number, text in enumerate(texts, start=1):
         (folder / f"000{number}_x.sql").write_text(text, encoding="utf-8")
-    return sorted((name, role, verb) for name, role, verb in find_held(read_folder(folder), NAMES))
+    return sorted((each.name, each.role, each.verb) for each in find_held(read_folder(folder), NAMES))
 
 
 def test_roles_are_named_for_their_database(tmp_path: Path):
@@ -50,6 +50,16 @@ def test_a_revoke_is_held_for_the_role_and_the_verbs_that_it_names(tmp_path: Pat
         ('"s"."B c"', "shop_app", "DELETE"),
         ('"s"."B c"', "shop_app", "UPDATE"),
     ]
+
+
+def test_a_schema_is_held_as_one_and_not_as_a_table_of_its_name(tmp_path: Path):
+    (tmp_path / "0001_x.sql").write_text(
+        'REVOKE ALL ON SCHEMA a, "B c" FROM shop_app;\nREVOKE USAGE ON a FROM shop_app;'
+    )
+
+    found = {(each.name, each.is_schema) for each in find_held(read_folder(tmp_path), NAMES) if each.verb == "USAGE"}
+
+    assert found == {('"a"', True), ('"B c"', True), ('"a"', False)}
 
 
 def test_revoke_all_is_every_verb(tmp_path: Path):

@@ -71,7 +71,8 @@ def choose_group(cloud: Cloud, plan: Plan, instance: Instance, *, to_open: bool 
         raise CloudError(
             f"{chosen[0]['GroupId']} is the default group of its VPC: all that is in it would be opened",
             at=plan.at("security_groups"),
-            hint="without security_groups in the plan, `inv rds.ensure` makes a group for this instance alone",
+            hint="make a group for this instance alone, and name it in the plan: security_groups; `inv rds.ensure`"
+            " brings it there",
         )
     return chosen[0]["GroupId"]
 

@@ -83,7 +83,8 @@ def _describe(plan: Plan, region: str, match: Any) -> Finding:  # noqa: ANN401
     value = getattr(plan, field, "")
     severity: Severity = "error" if rule.startswith("E") or rule == _GONE else "warning"
     what = f"{field} {value}: {words}" if words else f"{field or 'the template'}: {match.message[:_LONGEST]}"
-    return Finding(severity=severity, at=plan.at(field), what=what, hint=_hint(match, str(value)), rule=rule)
+    hint = _hint(match, str(value))
+    return Finding(severity=severity, at=plan.at(field), what=what, hint=hint, rule=rule, field=field)
 
 
 def _hint(match: Any, value: str) -> str:  # noqa: ANN401

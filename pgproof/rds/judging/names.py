@@ -21,6 +21,7 @@ _RESERVED = frozenset(
 
 _ROLES = frozenset(("admin", "none", "public", "rdsadmin", "rdsrepladmin", "rdstopmgr"))
 _DATABASES = frozenset(("rdsadmin", "template0", "template1"))
+_MADE = re.compile(r"[A-Za-z]\w{0,62}", re.ASCII)  # at home, where the default is from, a database may have any name
 
 _GUESSED_ROLE = re.compile(r".*(root|admin).*|postgres|master|dba|superuser|test")
 _GUESSED_DATABASE = re.compile(r"postgres|test|db|database|mydb|example")
@@ -35,7 +36,7 @@ def is_taken_role(name: str) -> bool:
 
 def is_taken_database(name: str) -> bool:
     """Whether a database of that name is there already, or cannot be."""
-    return name.lower() in _RESERVED | _DATABASES
+    return name.lower() in _RESERVED | _DATABASES or not _MADE.fullmatch(name)
 
 
 def is_guessed_role(name: str) -> bool:

@@ -76,8 +76,8 @@ REFUSALS = (
         field="database",
         is_broken=lambda plan: names.is_taken_database(plan.database),
         what="database {plan.database}",
-        why="RDS or PostgreSQL keeps that name for itself",
-        hint="the name of what it is for",
+        why="RDS makes none of that name: letters, digits and _, a letter first, and no word that is kept",
+        hint='database = "cruddur": the name of what it is for, which may be another at home',
     ),
     _refusal(
         id="expired-ca",

@@ -39,4 +39,5 @@ class Rule:
         """Return what it has against a plan that breaks it."""
         what = f"{self.what.format(plan=plan)}: {self.why.format(plan=plan)}"
         hint = self.hint.format(plan=plan)
-        return Finding(severity=self.severity, at=plan.at(self.field), what=what, hint=hint, rule=self.id)
+        at = plan.at(self.field)
+        return Finding(severity=self.severity, at=at, what=what, hint=hint, rule=self.id, field=self.field)
