@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pgproof.pg.conninfo import read_conninfo, url
 from pgproof.settings import Settings
 from tests.gates import Repo
 from tests.project import Project
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # some take boto3 along
     from psycopg import Connection
 
     from tests.following import Desk
+    from tests.production import Shop
     from tests.roles import Town
     from tests.streams import Dynamo
 
@@ -95,3 +97,22 @@ def sessions(cruddur: "Town") -> "Iterator[dict[str, Connection[Any]]]":
     yield opened
     for each in opened.values():
         each.close()
+
+
+@pytest.fixture
+def shop(
+    tmp_path: Path, cache: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> "Shop":
+    """A shop of production: nothing is applied in it, and nothing proved; its URL has a password nobody asks for."""
+    from tests.production import FILES, PASSWORD, Shop
+
+    shop = Shop(tmp_path / "shop", database, capsys)
+    for name, text in FILES.items():
+        shop.put(name, text)
+    parts = {"password": PASSWORD} | read_conninfo(database)
+    address = " ".join(f"{name}='{value}'" for name, value in parts.items())
+    monkeypatch.chdir(shop.root)
+    monkeypatch.setenv("PROD_CONNECTION_URL", url(address, show_password=True))
+    monkeypatch.setenv("PGPROOF_CACHE", str(cache))
+    monkeypatch.setenv("CI", "")
+    return shop

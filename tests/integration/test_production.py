@@ -2,131 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from invoke import Context, Exit
 
 from pgproof import migrations
-from pgproof.gate.change import Change, Side
-from pgproof.gate.proof import Report
-from pgproof.gate.record import hash_files, write_record
-from pgproof.migrations import fetch_ledger, marks, read_folder
-from pgproof.migrations.audit import Row, fetch_last
-from pgproof.pg.conninfo import read_conninfo, url
+from pgproof.migrations import marks
+from pgproof.pg.conninfo import read_conninfo
 from pgproof.pg.database import connect
 from pgproof.rds import snapshot
 from pgproof.rds.server import RdsServer
-from pgproof.settings import Settings, read_settings
-from pgproof.tasks import ns, production
+from pgproof.tasks import production
 from pgproof.tasks import task as task_module
+from tests.production import FILES, KEY, Shop
 from tests.rds import Stubs, make_plan, make_stubs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-_SHOP = {
-    "pyproject.toml": "[tool.pgproof]\n",
-    "migrations/0001_users.sql": "CREATE TABLE users (id int PRIMARY KEY);\n",
-    "migrations/0001_users.rollback.sql": "DROP TABLE users;\n",
-    "migrations/0002_posts.sql": "-- phase: post\nCREATE TABLE posts (id int PRIMARY KEY);\nSELECT 1;\n",
-    "migrations/0002_posts.rollback.sql": "DROP TABLE posts;\n",
-    "migrations/repeatable/ids.sql": "CREATE OR REPLACE VIEW ids AS SELECT id FROM users;\n",
-    "migrations/repeatable/ids.rollback.sql": "DROP VIEW ids;\n",
-    "queries/users.sql": "SELECT id FROM users;\n",
-    "seeds/010_users.csv": "id\n1\n",
-}
-_KEY = "the-key-of-the-gate"
-_PASSWORD = "s3cret-word"  # noqa: S105 - looked for in what is written
-
-
-@dataclass
-class Shop:
-    """A project, and its database as production."""
-
-    root: Path
-    database: str
-    capture: pytest.CaptureFixture[str]
-
-    @property
-    def settings(self) -> Settings:
-        return read_settings(self.root, target="prod")
-
-    @property
-    def name_in_full(self) -> str:
-        parts = read_conninfo(self.database)
-        return f"{parts['dbname']}@{parts['host']}"
-
-    def put(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def inv(self, name: str, *words: str, target: str = "prod", **options: Any) -> str:
-        """Run a task; return what it wrote."""
-        body = ns.collections["db"].tasks[name].body
-        self.capture.readouterr()
-        body(Context(), *words, target=target, server=None, **options)
-        return self.capture.readouterr().out
-
-    def refuse(self, name: str, *words: str, **options: Any) -> str:
-        """Run a task that refuses; return the error."""
-        with pytest.raises(Exit) as caught:
-            self.inv(name, *words, **options)
-        assert caught.value.code == 1
-        return str(caught.value.message)
-
-    def prove(self, *, base: int = 0) -> None:
-        """Write the gate's record, as after `inv gate --sign`, with so many migrations in base."""
-        before = self.root / "base"
-        for name in [f"{each.id}.sql" for each in self.folder.migrations[:base]]:
-            self.put(f"base/migrations/{name}", (self.settings.migrations / name).read_text(encoding="utf-8"))
-        change = Change(
-            Side("main (1a2b3c4)", replace(self.settings, root=before), "1a2b3c4"),
-            Side("the working tree", self.settings),
-        )
-        write_record(self.settings, change, Report("", "", (), (), "PostgreSQL 18.6"), hash_files(self.settings))
-
-    @property
-    def folder(self) -> migrations.Folder:
-        return read_folder(self.root / "migrations")
-
-    def migrate(self, to: str | None = None) -> None:
-        """Migrate at home: no proof, no row."""
-        with connect(self.database) as connection:
-            migrations.migrate(connection, self.folder, self.settings, to=to)
-
-    @property
-    def applied(self) -> list[str]:
-        with connect(self.database) as connection:
-            return sorted(fetch_ledger(connection).applied)
-
-    @property
-    def audit(self) -> list[Row]:
-        """Its rows, the first first."""
-        with connect(self.database) as connection:
-            return fetch_last(connection, 99)[::-1]
-
-
-@pytest.fixture
-def shop(
-    tmp_path: Path, cache: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shop:
-    """Nothing is applied in it, and nothing proved; its URL has a password that nobody asks for."""
-    shop = Shop(tmp_path / "shop", database, capsys)
-    for name, text in _SHOP.items():
-        shop.put(name, text)
-    parts = {"password": _PASSWORD} | read_conninfo(database)
-    address = " ".join(f"{name}='{value}'" for name, value in parts.items())
-    monkeypatch.chdir(shop.root)
-    monkeypatch.setenv("PROD_CONNECTION_URL", url(address, show_password=True))
-    monkeypatch.setenv("PGPROOF_CACHE", str(cache))
-    monkeypatch.setenv("CI", "")
-    return shop
 
 
 # The proof
@@ -175,7 +69,7 @@ def test_a_file_that_has_changed_since_is_named_and_nothing_runs(shop: Shop, nam
 
 def test_a_record_by_another_key_lets_nothing_run(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     shop.prove()
-    monkeypatch.setenv("PGPROOF_PROOF_KEY", _KEY)
+    monkeypatch.setenv("PGPROOF_PROOF_KEY", KEY)
 
     assert "PROOF: it is not signed" in shop.refuse("migrate")
     assert shop.applied == []
@@ -201,7 +95,7 @@ def test_a_run_that_ended_early_lets_no_repeatable_through_that_nobody_has_prove
 
 
 def test_a_run_that_ended_early_is_gone_on_with(shop: Shop):
-    run_early(shop, _SHOP["migrations/repeatable/ids.sql"])
+    run_early(shop, FILES["migrations/repeatable/ids.sql"])
 
     assert shop.inv("migrate").endswith("applied 2\n")
 
@@ -290,7 +184,7 @@ def test_what_was_read_is_checked_though_the_file_is_as_it_was_proved_again(
 
     def restore_then(*arguments: Any) -> None:
         real(*arguments)
-        shop.put("migrations/0001_users.sql", _SHOP["migrations/0001_users.sql"])
+        shop.put("migrations/0001_users.sql", FILES["migrations/0001_users.sql"])
 
     monkeypatch.setattr(production, "_show_plan", restore_then)
 
@@ -370,132 +264,6 @@ def test_a_run_whose_connection_was_lost_ends_its_row_by_another(shop: Shop):
 
     assert "the connection was lost during 0003_fails.sql" in shop.refuse("migrate")
     assert [row.outcome for row in shop.audit] == ["failed"]
-
-
-# The other tasks
-
-
-@pytest.mark.parametrize(
-    ("name", "words", "files"),
-    [
-        ("rollback", [], ["0002_posts"]),
-        ("redo", [], ["0002_posts"]),
-        ("seed", [], ["010_users.csv"]),
-        ("unmark", ["0002"], ["0002_posts"]),
-    ],
-)
-def test_each_task_that_changes_production_leaves_a_row(shop: Shop, name: str, words: list[str], files: list[str]):
-    shop.migrate()
-    named = {} if name == "unmark" else {"yes_destroy": shop.name_in_full}
-    shop.inv(name, *words, **named)
-
-    assert [(row.what, row.outcome, list(row.files)) for row in shop.audit] == [(f"db.{name}", "applied", files)]
-
-
-@pytest.mark.parametrize(
-    ("name", "words", "files"),
-    [("mark", ["0001"], ["0001_users"]), ("baseline", ["0002"], ["0001_users", "0002_posts"])],
-)
-def test_to_adopt_production_leaves_a_row(shop: Shop, name: str, words: list[str], files: list[str]):
-    shop.inv(name, *words)
-
-    assert [(row.what, row.outcome, list(row.files)) for row in shop.audit] == [(f"db.{name}", "applied", files)]
-
-
-def test_to_repair_its_ledger_leaves_a_row_where_there_was_something(shop: Shop):
-    shop.migrate()
-    assert shop.inv("repair") == "nothing to repair\n"
-    shop.put("migrations/0001_users.sql", f"-- why\n{_SHOP['migrations/0001_users.sql']}")
-    shop.inv("repair")
-
-    assert [(row.what, list(row.files)) for row in shop.audit] == [("db.repair", ["0001_users"])]
-
-
-def test_at_home_there_is_no_audit(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("CONNECTION_URL", url(shop.database, show_password=True))
-    monkeypatch.setenv("PGPROOF_SERVER", "url")
-    for name in ("migrate", "repair", "seed", "rollback"):
-        shop.inv(name, target="local")
-
-    assert "nothing is recorded" in shop.inv("audit", target="local")
-
-
-# What hurts
-
-_READS = {"audit", "parity", "psql", "status", "up", "url", "verify"}
-_NAMED = {"drop", "redo", "reset", "rollback", "seed", "sessions"}
-_RECORDED = {"baseline", "mark", "migrate", "repair", "roles", "unmark"}
-_HARMLESS = {
-    "create": "an empty database, where there is none",
-    "down": "refused: not ours to stop",
-    "dump": "writes a file here, of a database made here",
-    "logs": "refused: it is elsewhere",
-    "new": "writes files here",
-    "templates": "drops what pgproof keeps, and on production it keeps nothing",
-}
-
-
-def test_it_is_known_of_each_task_what_it_may_do_to_production():
-    known = [*_READS, *_NAMED, *_RECORDED, *_HARMLESS]
-
-    assert sorted(known) == sorted(ns.collections["db"].tasks)
-
-
-@pytest.mark.parametrize("name", sorted(_NAMED))
-def test_what_destroys_wants_production_named_in_full(shop: Shop, name: str):
-    shop.migrate()
-    habit = shop.name_in_full.partition("@")[0]
-    more = {"kill": True} if name == "sessions" else {}
-    for word in (None, habit, f"{habit}@elsewhere"):
-        error = shop.refuse(name, yes_destroy=word, **more)
-
-        assert error.startswith(f"error: db.{name}")
-        assert error.endswith(f": --yes-destroy={shop.name_in_full}")
-        assert _PASSWORD not in error
-    assert (shop.applied, shop.audit) == (["0001_users", "0002_posts"], [])
-
-
-@pytest.mark.parametrize("name", sorted(_READS - {"psql", "parity", "verify"}))
-def test_what_only_looks_needs_no_right_to_write(shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str):
-    shop.migrate()
-    parts = read_conninfo(shop.database) | {"options": "-c default_transaction_read_only=on"}
-    address = " ".join(f"{name}='{value}'" for name, value in parts.items())
-    monkeypatch.setenv("PROD_CONNECTION_URL", url(address, show_password=True))
-
-    assert shop.inv(name)
-
-
-def test_each_task_that_destroys_has_the_word_for_it():
-    tasks = ns.collections["db"].tasks
-
-    assert {name for name in tasks if "yes_destroy" in inspect.signature(tasks[name].body).parameters} == _NAMED
-
-
-# The audit, to read
-
-
-def test_the_audit_is_shown_the_last_first_and_for_a_script(shop: Shop):
-    shop.inv("migrate", without_proof="a first time")
-    shop.inv("unmark", "0002")
-    head, *lines = shop.inv("audit").splitlines()
-    told = json.loads(shop.inv("audit", json=True, last="1"))
-
-    assert head.split() == ["begun", "took", "outcome", "what", "who", "from", "files", "note"]
-    assert [line.split("  ")[2:4] for line in lines] == [["applied", "db.unmark"], ["applied", "db.migrate"]]
-    assert lines[1].endswith("0001_users, 0002_posts, ids  WITHOUT PROOF: a first time")
-    assert [(each["what"], each["outcome"], each["files"].keys()) for each in told] == [
-        ("db.unmark", "applied", {"0002_posts": ""}.keys())
-    ]
-
-
-def test_no_password_and_no_key_is_in_anything_that_is_written(shop: Shop, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PGPROOF_PROOF_KEY", _KEY)
-    said = [shop.refuse("migrate")]
-    shop.prove()
-    said += [shop.inv("migrate"), shop.refuse("rollback"), shop.inv("audit"), shop.inv("audit", json=True)]
-    said += [(shop.root / "migrations/PROOF").read_text(encoding="utf-8"), *map(str, shop.audit)]
-
-    assert not [text for text in said if _PASSWORD in text or _KEY in text]
 
 
 # A snapshot first
