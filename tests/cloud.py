@@ -55,10 +55,9 @@ def made_instance(cache: Path) -> Iterator[TlsServer]:
 
 
 def start_project(project: Project, tls: TlsServer) -> None:
-    """Make it one that has never been anywhere, with its first commit before its first migration."""
+    """Make it one that has never been anywhere: not even a commit is made."""
     files = SHOP | {"pyproject.toml": PLAN.format(roots=tls.roots), "migrations/HEAD": "0003_add_bio_to_users\n"}
     project.root.mkdir()
-    for words in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "nothing yet"]):
-        subprocess.run([*GIT, *words], cwd=project.root, check=True, capture_output=True)
+    subprocess.run([*GIT, "init", "--quiet"], cwd=project.root, check=True, capture_output=True)
     for path, text in files.items():
         project.write(path, text)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pgproof.settings import Settings
 
 
+NOTHING = "nothing"
+"""The base of who has no production yet."""
+
+
 @dataclass(frozen=True)
 class Side:
     """A project as it stood at one time.
@@ -32,7 +36,7 @@ class Side:
     Attributes:
         name: for a person: `origin/main (1a2b3c4)`, `the working tree`.
         settings: head's, with the root of this side.
-        commit: empty for the working tree.
+        commit: or another tree of git's; empty for the working tree.
     """
 
     name: str
@@ -149,20 +153,24 @@ def read_change(settings: Settings, base: str | None = None) -> Change:
 
     Args:
         settings: head's.
-        base: what to compare with, from where HEAD parted from it; the main branch where nothing is said.
+        base: what to compare with, from where HEAD parted from it; the main branch where none is said; NOTHING: all of
+            the working tree is new.
 
     Raises:
         SettingsError: there is no git repository, or no such ref.
     """
     repository = Repository(settings.root)
-    ref = base or repository.find_main()
-    tip, fork = repository.resolve(ref), repository.find_fork(ref)
+    head = Side("the working tree", settings)
 
-    def side(commit: str) -> Side:
+    def side(tree: str, name: str) -> Side:
         folders = (settings.migrations, settings.seeds, settings.queries, settings.contracts)
         names = [each.relative_to(settings.root).as_posix() for each in folders]
-        root = repository.extract(commit, [*names, "schema.sql"], settings.cache / "gate")
-        name = f"{ref} ({commit[:7]})" if commit == tip else commit[:7]
-        return Side(name, replace(settings, root=root), commit)
+        root = repository.extract(tree, [*names, "schema.sql"], settings.cache / "gate")
+        return Side(name, replace(settings, root=root), tree)
 
-    return Change(side(fork), Side("the working tree", settings), side(tip) if tip != fork else None)
+    if base == NOTHING:
+        return Change(side(repository.empty_tree, NOTHING), head)
+    ref = base or repository.find_main()
+    tip, fork = repository.resolve(ref), repository.find_fork(ref)
+    named = side(tip, f"{ref} ({tip[:7]})")
+    return Change(named, head) if tip == fork else Change(side(fork, fork[:7]), head, named)

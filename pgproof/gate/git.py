@@ -72,6 +72,11 @@ class Repository:
             raise SettingsError(f"HEAD and {ref} have {why}", hint=f"`git fetch --unshallow`, or {_FETCH}")
         return done.stdout.decode().strip()
 
+    @property
+    def empty_tree(self) -> str:
+        """What git calls a commit's content that has nothing in it."""
+        return self._run("hash-object", "-t", "tree", "--stdin").decode().strip()
+
     def extract(self, commit: str, names: Sequence[str], cache: Path) -> Path:
         """Return the project's root as a folder with what stood under the names in a commit; they are seen from there.
 

@@ -182,7 +182,8 @@ def check_pending(
     if behind:
         newest = record.newest or "no migration"
         what = f"pending here, and not judged as new: {', '.join(behind)}; its base, {record.base}, had {newest}"
-        hint = f"`inv gate --sign --base=REF`, of what production has now; or {HINT.partition('; ')[2]}"
+        base = "REF`, of what production has now" if ledger.rows else "nothing`, for production has nothing yet"
+        hint = f"`inv gate --sign --base={base}; or {HINT.partition('; ')[2]}"
         raise MigrationError(what, at=Location(settings.migrations / NAME), hint=hint)
 
 

@@ -135,7 +135,8 @@ class Provision:
             becomes = f"{each.name} {each.before} becomes {each.after}"
             if each.is_major and not self.major:
                 what = f"{becomes}: an upgrade that has no way back"
-                raise SettingsError(what, at=each.at, hint="take a snapshot, try it on a copy, then --major; or write what it has")
+                hint = "take a snapshot, try it on a copy, then --major; or write what it has"
+                raise SettingsError(what, at=each.at, hint=hint)
             if each.name == "port" and not self.now:
                 what = f"{becomes}: RDS does not wait with it for the maintenance window, and restarts the instance"
                 raise SettingsError(what, at=each.at, hint="--now")

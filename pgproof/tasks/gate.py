@@ -24,7 +24,7 @@ _FORMATS = ("human", "json", "junit", "sarif", "markdown")
 
 @place_task(
     help={
-        "base": "a git ref to compare with, from where HEAD parted from it (default: the main branch)",
+        "base": "a git ref to compare with, from where HEAD parted from it (default: the main branch); or nothing",
         "rows": "how many a table is filled up to, to be measured (default: 200000)",
         "thorough": "kill the new migrations after each statement, not only at their boundaries",
         "stats": "a file that gate.stats wrote of production: its sizes, for estimates",

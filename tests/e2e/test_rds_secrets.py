@@ -56,7 +56,7 @@ def work(desk: Desk) -> None:
     desk.inv("rds.plan")
     desk.inv("rds.ensure")
     desk.inv("db.roles", "--target=prod")
-    desk.inv("gate.judge", "--sign", "--base=main", "--rows=300")
+    desk.inv("gate.judge", "--sign", "--base=nothing", "--rows=300")
     desk.inv("db.migrate", "--target=prod", "--snapshot")
     desk.inv("db.create")
     desk.inv("db.migrate")

@@ -39,7 +39,7 @@ def test_from_nothing_to_a_migrated_instance_in_six_commands(project: Project, t
     made = project.inv("rds.ensure")
     allowed = project.inv("rds.allow", "--ip=8.8.8.8", "--name=andrew")
     roles = project.inv("db.roles", "--target=prod", MIGRATOR_PASSWORD=_MIGRATOR)
-    signed = project.inv("gate", "--sign", "--base=main", "--rows=300")
+    signed = project.inv("gate", "--sign", "--base=nothing", "--rows=300")
     migrated = project.inv("db.migrate", "--target=prod", "--snapshot", PGPASSWORD=_MIGRATOR)
 
     assert "there is no cruddur-db-instance: `inv rds.ensure` makes it" in plan

@@ -322,6 +322,15 @@ def test_a_base_that_the_server_refuses_is_told_in_the_same_way(repo: Repo):
 # Where there is nothing to compare with
 
 
+def test_before_the_first_deployment_the_base_is_nothing_and_all_is_new_though_nothing_is_committed(repo: Repo):
+    repo.add("0001_a", TABLE.format("a"))
+
+    change = read_change(repo.settings, "nothing")
+
+    assert (change.base.name, names(change), change.tip) == ("nothing", [], None)
+    assert ids(change.new) == ["0001_a"]
+
+
 def test_the_main_branch_of_origin_is_what_is_compared_with_where_nobody_says(repo: Repo, tmp_path):
     commit = first(repo)
     repo.git("clone", "-q", str(repo.root), str(tmp_path / "clone"))

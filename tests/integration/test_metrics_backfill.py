@@ -221,10 +221,22 @@ def test_a_killed_backfill_goes_on(desk: Desk, url: str):
 
 def test_ctrl_c_ends_all_segments_and_the_next_run_goes_on(desk: Desk):
     fill(desk, 30)
-    with pytest.raises(KeyboardInterrupt):
-        Scan(desk.feed(desk.scans(limit=1)), stop_after(4, partial(os.kill, os.getpid(), signal.SIGINT))).run(
-            desk.source, segments=3
-        )
+    heard = Event()
+
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert heard.wait(30)  # on a busy machine all would be read before anybody hears of it
+
+    def hear(*_: object) -> None:
+        heard.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Scan(desk.feed(desk.scans(limit=1)), stop_after(4, press)).run(desk.source, segments=3)
+    finally:
+        signal.signal(signal.SIGINT, before)
     kept = sum(desk.rows("SELECT items FROM pgproof_metrics.segment"))
     assert 4 <= kept < 30
 

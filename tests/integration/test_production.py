@@ -81,9 +81,15 @@ def test_a_record_by_another_key_lets_nothing_run(shop: Shop, monkeypatch: pytes
 
 def test_a_production_that_is_behind_the_base_is_told_what_nobody_has_proved_there(shop: Shop):
     shop.prove(base=1)
+    first = shop.refuse("migrate")
+    shop.migrate(to="0001")
+    shop.prove(base=2)
+    second = shop.refuse("migrate")
 
-    assert "not judged as new: 0001_users; its base, main (1a2b3c4), had 0001_users" in shop.refuse("migrate")
-    assert (shop.applied, shop.audit) == ([], [])
+    assert "not judged as new: 0001_users; its base, main (1a2b3c4), had 0001_users" in first
+    assert "hint: `inv gate --sign --base=nothing`, for production has nothing yet; or" in first
+    assert "hint: `inv gate --sign --base=REF`, of what production has now; or" in second
+    assert (shop.applied, shop.audit) == (["0001_users"], [])
 
 
 def test_a_run_that_ended_early_lets_no_repeatable_through_that_nobody_has_proved(shop: Shop):
