@@ -33,7 +33,8 @@ def test_the_wheel_holds_the_package_with_its_sql_and_types(built: Path):
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "pgproof").rglob("*") if path.is_file()}
     expected = {name for name in package if "__pycache__" not in name}
     assert {name for name in names if ".dist-info/" not in name} == expected
-    assert {"pgproof/py.typed", "pgproof/pg/catalog.sql", "pgproof/pg/sweep.sql"} <= names
+    data = ("py.typed", "pg/catalog.sql", "pg/sweep.sql", "rds/roots.pem", "roles/grants.sql")
+    assert {f"pgproof/{name}" for name in data} <= names
 
 
 def test_the_sdist_holds_sources_and_what_explains_them(built: Path):
