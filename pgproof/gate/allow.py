@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pgproof.errors import Location, PgproofError
+from pgproof.gate.change import NOTHING
 from pgproof.gate.proof import FATAL
 from pgproof.gate.proofs import KINDS
 from pgproof.gate.proofs.rules import IDLE_ALLOW
@@ -66,7 +67,7 @@ class Allows:
 def apply_allows(change: Change, report: Report) -> Report:
     """Return the report with each allowed finding marked; an allow that matches nothing is itself a finding."""
     files = {each.path: each for each in _read_all(change) if each.allows}
-    is_whole = FATAL.isdisjoint(each.kind.id for each in report.findings)
+    is_whole = change.base.name != NOTHING and FATAL.isdisjoint(each.kind.id for each in report.findings)
     faults = [fault for each in files.values() for fault in _find_faults(each, report.findings, is_whole=is_whole)]
     return replace(report, proofs=tuple(_mark(proof, files, faults) for proof in report.proofs))
 
@@ -110,7 +111,10 @@ def _read_all(change: Change) -> Iterator[Allows]:
 
 
 def _find_faults(file: Allows, findings: Sequence[Finding], *, is_whole: bool) -> Iterator[Finding]:
-    """Yield what is wrong with allows; of a report that is not whole, nobody knows which are of no use."""
+    """Yield what is wrong with allows; of a report that is not whole, nobody knows which are of no use.
+
+    Nor of one on all files at once: each was judged as it came, and a later one may have mended what it allows.
+    """
     for allow in file.allows:
         what = _fault(allow)
         if not what and is_whole and not any(file.is_about(allow, each) for each in findings):

@@ -35,6 +35,13 @@ def add(project: Project, up: str, down: str) -> None:
     project.write("migrations/HEAD", "9999_change\n")
 
 
+def test_cruddur_may_be_deployed_where_nothing_is_yet(cruddur: Project):
+    said = cruddur.inv("gate", "--base=nothing", "--rows=1000", "--sign")
+
+    assert "This change may merge" in said
+    assert (cruddur.root / "migrations" / "PROOF").is_file()
+
+
 def test_a_new_column_of_cruddur_may_merge(cruddur: Project):
     add(cruddur, "ALTER TABLE users ADD COLUMN website text;\n", "ALTER TABLE users DROP COLUMN website;\n")
     done = cruddur.run("gate", "--base=main", "--rows=1000")

@@ -156,6 +156,14 @@ def test_an_allow_that_allows_nothing_is_a_finding(change: Change, comment: str,
     assert f"PG009 2: {fault}" in judge(change, f"SELECT 1;\n{comment}\nSELECT 2;\n", "PG405 3")
 
 
+def test_where_all_files_are_new_at_once_an_allow_may_be_of_no_use_any_more(change: Change) -> None:
+    first = replace(change, base=replace(change.base, name="nothing"))
+
+    text = "SELECT 1;\n-- allow: PG801 because it is small\nSELECT 2;\n-- allow: PG303\nSELECT 3;\n"
+
+    assert judge(first, text) == ["PG009 4: nobody says why PG303 is allowed"]
+
+
 def test_an_allow_after_the_last_statement_is_about_none(change: Change) -> None:
     assert "PG009 5: there is no PG801 to allow here" in judge(
         change, f"{TWO}-- allow: PG801 because of me\n", "PG801 3"
