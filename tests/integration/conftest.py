@@ -10,6 +10,7 @@ import pytest
 
 from pgproof.pg.conninfo import read_conninfo, url
 from pgproof.settings import Settings
+from tests.containers import need_image
 from tests.gates import Repo
 from tests.project import Project
 from tests.races import BACKENDS, MODES, World
@@ -116,3 +117,9 @@ def shop(
     monkeypatch.setenv("PGPROOF_CACHE", str(cache))
     monkeypatch.setenv("CI", "")
     return shop
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    """The image under test, on this machine; without it a desk skips and CI fails."""
+    return need_image()

@@ -24,7 +24,8 @@ from pgproof.pg.container import ContainerServer, throwaway_container
 from pgproof.pg.engine import Container, fetch_container
 from pgproof.pg.folder import hold_lock
 from pgproof.pg.owner import Owner, read_owner
-from pgproof.settings import Settings, read_settings
+from pgproof.settings import Settings
+from tests.containers import docker
 
 pytestmark = pytest.mark.container
 
@@ -40,23 +41,6 @@ def _alone() -> Iterator[None]:
     """
     with hold_lock(Path(gettempdir()) / f"pgproof-tests-of-containers-{os.getuid()}"):
         yield
-
-
-def docker(*arguments: str) -> str:
-    return subprocess.run(("docker", *arguments), capture_output=True, text=True, check=True).stdout.strip()
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    """The image under test, on this machine; without it a desk skips and CI fails."""
-    settings = read_settings(Path("/"))
-    name = settings.image or "postgres:18-alpine"
-    try:
-        docker("image", "inspect", name) if docker("image", "ls", "--quiet", name) else docker("pull", name)
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = f"no container engine has {name}: {getattr(error, 'stderr', error)}"
-        pytest.fail(reason) if settings.ci else pytest.skip(reason)
-    return name
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -81,17 +81,10 @@ def _write(connection: Connection, name: str, text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureServer]:
+def running(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[SecureServer]:
     """One for all, its certificates exchanged while it runs; where no engine answers a desk skips, and CI fails."""
     folder = tmp_path_factory.mktemp("secure")
-    settings = read_settings(folder)
-    with ExitStack() as stack:
-        try:
-            inside = stack.enter_context(throwaway_container(settings))
-        except ServerUnavailable as error:
-            if settings.ci:
-                raise
-            pytest.skip(str(error))
+    with throwaway_container(replace(read_settings(folder), image=image)) as inside:
         yield SecureServer(inside, folder)
 
 
