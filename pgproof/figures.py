@@ -32,6 +32,11 @@ def many(number: int, noun: str, several: str = "") -> str:
     return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
+def server_version(number: int) -> str:
+    """Return 18.6 for 180006, as libpq numbers it."""
+    return f"{number // 10_000}.{number % 10_000}"
+
+
 def lock_mode(name: str) -> str:
     """Return a lock mode as LOCK TABLE and the documentation write it, for pg_locks' name of it."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Lock")).upper()

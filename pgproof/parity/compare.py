@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pgproof.figures import server_version
 from pgproof.parity.behaviour import RECORDS
 from pgproof.parity.ledgers import compare_ledgers
 from pgproof.parity.mismatch import Mismatch
@@ -43,13 +44,8 @@ def compare(home: Side, production: Side) -> list[Mismatch]:
     return sorted(found, key=lambda each: each.severity != "breaking")
 
 
-def say_version(version: int) -> str:
-    """Return 18.6 for 180006."""
-    return f"{version // 10_000}.{version % 10_000}"
-
-
 def _compare_servers(home: Environment, production: Environment) -> Iterator[Mismatch]:
-    here, there = say_version(home.version), say_version(production.version)
+    here, there = server_version(home.version), server_version(production.version)
     if home.major != production.major:
         why = f"another major version has other SQL and other plans: major = {production.major} in [tool.pgproof]"
         yield Mismatch("breaking", "server", "version", here, there, why)

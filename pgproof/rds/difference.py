@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pgproof.rds.fields import FIELDS
+from pgproof.rds.fields import FIELDS, said
 from pgproof.rds.standing import read_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pgproof.errors import Location
-    from pgproof.rds.fields import Change, Field
+    from pgproof.rds.fields import Change
     from pgproof.rds.instance import Instance
     from pgproof.rds.plan import Plan
 
@@ -90,8 +90,7 @@ def compare(plan: Plan, instance: Instance | None, *, pending: bool = True) -> l
 
 def read_planned(plan: Plan) -> dict[str, Any]:
     """Return what a plan says, without what it leaves to AWS."""
-    values = {each.name: _planned(plan, each) for each in FIELDS} | {"master_password": plan.master_password}
-    return {name: value for name, value in values.items() if value not in ("", (), {})}
+    return {field.name: value for field, value in said(plan)} | {"master_password": plan.master_password}
 
 
 def is_left(plan: Plan, name: str, standing: Any) -> bool:  # noqa: ANN401 - as RDS tells it
@@ -101,8 +100,9 @@ def is_left(plan: Plan, name: str, standing: Any) -> bool:  # noqa: ANN401 - as 
     """
     if name in plan.part.words:
         return False
-    planned = read_planned(plan).get(name)
-    return (name in _AS_IT_IS and standing != planned) or (name in _MORE and standing > planned)
+    if name in _AS_IT_IS:
+        return bool(standing != getattr(plan, name))
+    return name in _MORE and bool(standing > getattr(plan, name))
 
 
 def as_text(value: object) -> str:
@@ -115,10 +115,6 @@ def as_text(value: object) -> str:
         case dict():
             return ", ".join(f"{key}={each}" for key, each in value.items())
     return str(value)
-
-
-def _planned(plan: Plan, field: Field) -> Any:  # noqa: ANN401 - as the plan has it
-    return plan.iam or plan.master_password == "iam" if field.name == "iam" else getattr(plan, field.name)  # noqa: S105
 
 
 def _agree(plan: Plan, name: str, standing: Any, planned: Any) -> bool:  # noqa: ANN401

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pgproof.errors import CloudError, Problem, SettingsError, SqlFileError
 from pgproof.rds.difference import compare
+from pgproof.rds.fields import make_tags
 from pgproof.rds.instance import find_instance
-from pgproof.rds.request import make_creation, make_modification, make_tags
+from pgproof.rds.request import make_creation, make_modification
 from pgproof.rds.statuses import FAILURES, MENDED_BY, THERE
 from pgproof.rds.waiting import Wait, await_status
 
@@ -110,7 +111,7 @@ class Provision:
             self.cloud.ask(rds.modify_db_instance, **arguments, ApplyImmediately=at_once)
         if any(each.name == "tags" for each in part):
             tags = make_tags(self.plan.tags)
-            self.cloud.ask(rds.add_tags_to_resource, ResourceName=instance.said["DBInstanceArn"], Tags=tags)  # type: ignore[arg-type]
+            self.cloud.ask(rds.add_tags_to_resource, ResourceName=instance.said["DBInstanceArn"], Tags=tags)
 
     def _await_there(self, *, before: str = "", part: Sequence[Difference] = ()) -> Instance:
         names = {each.name for each in part}

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from types_boto3_rds.type_defs import TagTypeDef
 
     from pgproof.rds.plan import Plan
 
@@ -69,10 +71,20 @@ LIFECYCLES = {True: "open-source-rds-extended-support", False: "open-source-rds-
 _OFF_AT_0 = ("storage_max", "performance_insights")  # there is nothing then that AWS could be told
 
 
-def decided(plan: Plan) -> Iterator[tuple[Field, Any]]:
-    """Yield the fields that a plan decides, each with AWS' value; what is empty in the plan is left to AWS."""
+def said(plan: Plan) -> Iterator[tuple[Field, Any]]:
+    """Yield the fields that a plan says something of, each with the plan's value; what is empty is left to AWS."""
     for each in FIELDS:
-        value = getattr(plan, each.name)
-        if value in ("", (), {}) or (value == 0 and each.name in _OFF_AT_0):
-            continue
-        yield each, LIFECYCLES[value] if each.name == "extended_support" else value
+        if (value := getattr(plan, each.name)) not in ("", (), {}):
+            yield each, value
+
+
+def decided(plan: Plan) -> Iterator[tuple[Field, Any]]:
+    """Yield the fields that AWS is told, each with AWS' value."""
+    for each, value in said(plan):
+        if value != 0 or each.name not in _OFF_AT_0:
+            yield each, LIFECYCLES[value] if each.name == "extended_support" else value
+
+
+def make_tags(tags: Mapping[str, str]) -> list[TagTypeDef]:
+    """Return tags as AWS takes them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

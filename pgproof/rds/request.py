@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgproof.errors import SettingsError
 from pgproof.rds.difference import read_planned
-from pgproof.rds.fields import FIELDS, LIFECYCLES
+from pgproof.rds.fields import FIELDS, LIFECYCLES, make_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,11 +75,6 @@ def _stripe(plan: Plan, instance: Instance) -> dict[str, Any]:
     if plan.storage_type != "gp3" or size < _STRIPED:
         return {}
     return {"AllocatedStorage": size, "Iops": max(instance.said.get("Iops", 0), _LEAST_IOPS)}
-
-
-def make_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as AWS takes them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 _CREATE = {each.name: each.aws for each in FIELDS}

@@ -63,6 +63,7 @@ _PATTERNS = {
     "ca_certificate": (r"[a-z0-9-]+", "such as rds-ca-rsa2048-g1"),
 }
 _GROUP = re.compile(r"sg-[0-9a-f]{8,17}")
+GROUP_HINT = "such as sg-0123456789abcdef0"
 _PORTS = range(1150, 65536)
 _MOST_TAGS = 50
 _LONGEST_TAG = (128, 256)
@@ -73,6 +74,11 @@ def find_problems(part: Part) -> list[Problem]:
     """Return all that cannot be meant, in the order of its lines; values only where every word has its kind."""
     problems = list(_kind_problems(part)) or [*_text_problems(part), *_value_problems(part)]
     return sorted(problems, key=lambda each: each.at.line or 0)
+
+
+def is_group(text: str) -> bool:
+    """Whether a text is the id of a security group."""
+    return bool(_GROUP.fullmatch(text))
 
 
 def _kind_problems(part: Part) -> Iterator[Problem]:
@@ -119,10 +125,8 @@ def _size_problems(part: Part) -> Iterator[Problem]:
 def _list_problems(part: Part) -> Iterator[Problem]:
     words = part.words
     for group in words.get("security_groups", ()):
-        if not _GROUP.fullmatch(group):
-            yield Problem(
-                part.at("security_groups"), f"{group!r} is no id of a security group", "such as sg-0123456789abcdef0"
-            )
+        if not is_group(group):
+            yield Problem(part.at("security_groups"), f"{group!r} is no id of a security group", GROUP_HINT)
     if len(tags := words.get("tags", {})) > _MOST_TAGS:
         yield Problem(part.at("tags"), f"{len(tags)} tags", f"AWS takes {_MOST_TAGS}")
     for key, value in tags.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from json import dumps
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pgproof.rds.plan import Plan
     from pgproof.tasks.task import Place
 
-_GROUP = re.compile(r"sg-[0-9a-f]{8,17}", re.ASCII)
 _LONGEST = timedelta(days=7)
 _NAME = "whose rule it is (default: who the AWS credentials say you are)"
 
@@ -144,8 +142,10 @@ def _check_name(name: str | None) -> str:
 
 
 def _check_group(group: str) -> str:
-    if not _GROUP.fullmatch(group):
-        raise SettingsError(f"{group!r} is no id of a security group", hint="such as sg-0123456789abcdef0")
+    from pgproof.rds.words import GROUP_HINT, is_group
+
+    if not is_group(group):
+        raise SettingsError(f"{group!r} is no id of a security group", hint=GROUP_HINT)
     return group
 
 

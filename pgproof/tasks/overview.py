@@ -41,9 +41,9 @@ def show_dashboard(screen: Screen, dashboard: Dashboard) -> None:
     if not dashboard.series:
         screen.say("no metric is counted yet")
     for line in tell_freshness(dashboard):
-        screen.say(visible(line), "help")
+        screen.say(line, "help")
     for line in warn(dashboard):
-        screen.say(f"warning: {visible(line)}", "warning")
+        screen.say(f"warning: {line}", "warning")
 
 
 def _summary(series: Series) -> list[str]:
@@ -124,13 +124,13 @@ def show_status(screen: Screen, status: Status) -> None:
         screen.say(f"  {many(status.problems, 'item')} could not be counted, and will be once mended:", "edited")
     for example in status.examples:
         where = ", ".join(f"{name} {value}" for name, value in example.item.items())
-        screen.say(f"    {visible(where)}: {visible(example.problem)}")
+        screen.say(f"    {where}: {example.problem}")
     if status.letters:
         screen.say(
             f"  {many(status.letters, 'record')} could not be kept; `inv metrics.retry` tries them again:", "edited"
         )
     for letter in status.newest:
-        screen.say(f"    {letter.id}, {letter.arrived_at:%Y-%m-%d %H:%M:%S}: {visible(letter.reason)}")
+        screen.say(f"    {letter.id}, {letter.arrived_at:%Y-%m-%d %H:%M:%S}: {letter.reason}")
 
 
 def _phase(status: Status) -> str:
@@ -157,7 +157,7 @@ def show_verdict(screen: Screen, verdict: Verdict) -> None:
     """Write whether a table is equal, and where it is not."""
     name = verdict.table or "tables of this database"
     for each in verdict.differences[:_SHOWN]:
-        screen.say(visible(f"{name}: {each}"), "edited")
+        screen.say(f"{name}: {each}", "edited")
     if (more := len(verdict.differences) - _SHOWN) > 0:
         screen.say(f"{name}: {many(more, 'difference')} more, which --json has", "edited")
     items = f"{many(verdict.items, 'item')} in DynamoDB, {verdict.mirrored:,} in the mirror, " if verdict.table else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Exit
 
+from pgproof.figures import many, server_version
 from pgproof.markup import visible
 from pgproof.tasks.task import place_task
 
@@ -56,12 +57,10 @@ def _fetch(place: Place) -> Side:
 
 
 def _show(place: Place, places: Mapping[str, Place], sides: Mapping[str, Side], found: Sequence[Mismatch]) -> None:
-    from pgproof.parity.compare import say_version
-
     for name, each in places.items():
         environment = sides[name].environment
-        what = f"{each.server.database}, PostgreSQL {say_version(environment.version)}, as {environment.role}"
-        place.screen.say(visible(f"{name + ':':11} {what}"), "query")
+        what = f"{each.server.database}, PostgreSQL {server_version(environment.version)}, as {environment.role}"
+        place.screen.say(f"{name + ':':11} {what}", "query")
     facts = [each for each in found if each.subject == "schema"]
     hidden = set(map(id, facts[_SHOWN:]))
     if rows := [_row(each) for each in found if id(each) not in hidden]:
@@ -71,12 +70,12 @@ def _show(place: Place, places: Mapping[str, Place], sides: Mapping[str, Side], 
     if any(each.subject == "setting" and each.severity == "breaking" for each in found):
         place.screen.say("settings: ALTER DATABASE ... SET in a migration has them alike everywhere", "help")
     for name, what, why in _unseen(sides):
-        place.screen.say(visible(f"not seen at {name}: {what}: {why}"), "waiting")
+        place.screen.say(f"not seen at {name}: {what}: {why}", "waiting")
 
 
 def _row(mismatch: Mismatch) -> list[str]:
     named = f"{mismatch.subject} {mismatch.name}"
-    return [mismatch.severity, visible(named), _cell(mismatch.home), _cell(mismatch.production), mismatch.why]
+    return [mismatch.severity, named, _cell(mismatch.home), _cell(mismatch.production), mismatch.why]
 
 
 def _cell(value: str) -> str:
@@ -103,7 +102,5 @@ def _as_dict(sides: Mapping[str, Side], found: Sequence[Mismatch], breaking: int
 def _conclude(sides: Mapping[str, Side], breaking: int, notes: int) -> str:
     partly = " as far as it was seen" if any(side.unseen for side in sides.values()) else ""
     if breaking:
-        return (
-            f"production is not like home: {breaking} {'thing' if breaking == 1 else 'things'} may break, {notes} noted"
-        )
+        return f"production is not like home: {many(breaking, 'thing')} may break, {notes} noted"
     return f"production is like home{partly}: nothing that breaks SQL differs, {notes} noted"

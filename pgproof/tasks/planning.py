@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Exit
 
 from pgproof.errors import CloudError, SettingsError
+from pgproof.figures import many
 from pgproof.tasks.task import place_task
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def plan(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     else:
         _show(place.screen, view)
     if errors := sum(each.severity == "error" for each in view.findings):
-        raise Exit(f"error: {errors} {'word' if errors == 1 else 'words'} of the plan that AWS would refuse", code=1)
+        raise Exit(f"error: {many(errors, 'word')} of the plan that AWS would refuse", code=1)
 
 
 @place_task(help={"format": f"{' or '.join(_FORMATS)} (default: {_FORMATS[0]})"})

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from json import dumps
 from typing import TYPE_CHECKING, Any
 
-from pgproof.pg.database import connect_runner
 from pgproof.tasks.production import audited
 from pgproof.tasks.task import place_task
 
@@ -31,7 +30,8 @@ def roles(place: Place, dry_run: bool = False, json: bool = False) -> None:  # n
     """
     from pgproof.roles import ensure_roles, find_missing
 
-    wish, tell = _wish(place), place.screen.busy
+    plan, tell = _find_plan(place), place.screen.busy
+    wish = _wish(place, plan)
     with _connect(place) as connection:
         if dry_run:
             kept = find_missing(connection, wish)
@@ -40,18 +40,18 @@ def roles(place: Place, dry_run: bool = False, json: bool = False) -> None:  # n
                 kept = ensure_roles(
                     connection, wish, wait=place.settings.runner_wait, on_wait=lambda who: tell(str(who))
                 )
-    kept = replace(kept, notes=(*kept.notes, *_remind(place, wish.names.migrator)))
+    kept = replace(kept, notes=(*kept.notes, *_remind(place, plan, wish.names.migrator)))
     if json:
         place.screen.say(dumps({"database": place.server.database, **asdict(kept)}, indent=2, ensure_ascii=False))
     else:
         _show(place, kept, dry_run=dry_run)
 
 
-def _wish(place: Place) -> Wish:
+def _wish(place: Place, plan: Plan | None) -> Wish:
     from pgproof.pg.rolenames import name_roles
     from pgproof.roles import Wish, find_held
 
-    settings, plan = place.settings, _find_plan(place)
+    settings = place.settings
     names = name_roles(place.server.database, settings)
     passwords = (settings.migrator_password, settings.application_password, settings.reader_password)
     return Wish(
@@ -70,9 +70,8 @@ def _find_plan(place: Place) -> Plan | None:
     return read_plan(place.settings)
 
 
-def _remind(place: Place, migrator: str) -> list[str]:
+def _remind(place: Place, plan: Plan | None, migrator: str) -> list[str]:
     """Say that migrations would run as the master user, whose tables the application cannot use."""
-    plan = _find_plan(place)
     if plan is None or place.settings.url is not None or plan.role == migrator:
         return []
     return [f'tasks connect as {plan.role}: say `connect_as = "{migrator}"` in [tool.pgproof.rds] before you migrate']
@@ -80,14 +79,11 @@ def _remind(place: Place, migrator: str) -> list[str]:
 
 def _connect(place: Place) -> Connection[Any]:
     """Connect as who may make roles: to a planned instance as its master user, else as the URL says."""
-    if place.settings.target != "prod" or place.settings.url is not None:
-        return place.connect()
     from pgproof.rds.server import RdsServer
 
-    server = RdsServer(place.settings)
-    conninfo = server.access.conninfo(server.plan.username)
-    limit = place.settings.lock_timeout.replace(" ", "")
-    return connect_runner(conninfo, program="pgproof db.roles", lock_timeout=limit)
+    if not isinstance(place.server, RdsServer):
+        return place.connect()
+    return place.connect_to(place.server.access.conninfo(place.server.plan.username))
 
 
 def _show(place: Place, kept: Kept, *, dry_run: bool) -> None:

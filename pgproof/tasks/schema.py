@@ -10,6 +10,7 @@ from invoke import Exit
 
 from pgproof import migrations
 from pgproof.errors import MigrationError, SettingsError
+from pgproof.figures import server_version
 from pgproof.migrations import DRIFT, PENDING, compare, fetch_ledger, find
 from pgproof.pg.database import check_destruction
 from pgproof.tasks import production
@@ -115,7 +116,7 @@ def status(place: Place, json: bool = False) -> None:  # noqa: FBT001, FBT002
     again = [each.id for each in migrations.to_repeat(folder.repeatables, ledger)]
     head = {
         "server": place.server.kind,
-        "version": f"{version // 10000}.{version % 10000}",
+        "version": server_version(version),
         "database": place.server.database,
         "url": place.url(),
     }

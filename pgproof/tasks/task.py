@@ -81,7 +81,7 @@ class Place:
 
     def connect(self) -> Connection[Any]:
         """Connect to the project's database, starting the server where needed."""
-        return self._connect(self.server.ensure_up())
+        return self.connect_to(self.server.ensure_up())
 
     def connect_if_up(self) -> Connection[Any]:
         """Connect without starting anything.
@@ -89,9 +89,10 @@ class Place:
         Raises:
             ServerUnavailable: the server does not run.
         """
-        return self._connect(self.running)
+        return self.connect_to(self.running)
 
-    def _connect(self, conninfo: str) -> Connection[Any]:
+    def connect_to(self, conninfo: str) -> Connection[Any]:
+        """Connect to the project's database by a conninfo of its server."""
         limit = self.settings.lock_timeout.replace(" ", "")  # a space would end libpq's option
         return connect_runner(conninfo, dbname=self.server.database, program=_program(), lock_timeout=limit)
 

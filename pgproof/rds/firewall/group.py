@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgproof.errors import CloudError
+from pgproof.rds.fields import make_tags
 
 if TYPE_CHECKING:
-    from types_boto3_ec2.type_defs import SecurityGroupTypeDef, TagTypeDef
+    from types_boto3_ec2.type_defs import SecurityGroupTypeDef
 
     from pgproof.rds.cloud import Cloud
     from pgproof.rds.instance import Instance
@@ -23,7 +24,7 @@ def ensure_group(cloud: Cloud, plan: Plan) -> str:
     name, vpc = group_name(plan), _find_vpc(cloud, plan)
     if found := _find_group(cloud, name, vpc):
         return found
-    tags: list[TagTypeDef] = [{"Key": key, "Value": value} for key, value in {**plan.tags, "Name": name}.items()]
+    tags = make_tags({**plan.tags, "Name": name})
     try:
         made = cloud.ask(
             cloud.ec2.create_security_group,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pgproof.rds.fields import decided
+from pgproof.rds.fields import decided, make_tags
 from pgproof.rds.rendering.literal import literal
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _properties(plan: Plan) -> dict[str, Any]:
 
 def _value(field: Field, value: Any) -> Any:  # noqa: ANN401 - as the plan has it
     if field.name == "tags":
-        return [{"Key": key, "Value": each} for key, each in value.items()]
+        return make_tags(value)
     return str(value) if field.name in _TEXTS else value
 
 
